@@ -1,0 +1,1 @@
+"""The catalogue: what a store's resources hold (contract §4). Pure."""

@@ -1,0 +1,111 @@
+"""Scalars: what a JSON value is worth under a form: its normal form, its identity, its instant.
+
+The one place that knows every kind. A scalar is `None`, `bool`, `str` or `Number` (whose digits are
+kept: a float would turn `0.1000` into `0.1`). `MALFORMED` is what does not fit; it is never disclosed.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from withhold.kinds.email import parse_email
+from withhold.kinds.form import Form
+from withhold.kinds.instant import YEAR_2000, YEAR_2100, Instant, parse_count, parse_rfc3339, print_day
+from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix
+from withhold.kinds.phone import parse_phone
+from withhold.kinds.token import Tokenizer
+from withhold.names import Kind, Treatment, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number, as its digits stood in the store's answer."""
+
+    text: str
+
+
+class Absent(Enum):
+    """Why there is nothing to disclose."""
+
+    MALFORMED = "malformed"
+
+
+MALFORMED: Final = Absent.MALFORMED
+Scalar: TypeAlias = None | bool | str | Number
+
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
+_LARGEST_PORT: Final = 65_535
+
+
+def normal_form(form: Form, value: Scalar) -> Scalar | Absent:
+    """Give the value as it is disclosed untreated; `null` is `null` whatever the kind."""
+    if value is None:
+        return None
+    match form.kind:
+        case Kind.TEXT:
+            fits = isinstance(value, str)
+        case Kind.BOOLEAN:
+            fits = isinstance(value, bool)
+        case Kind.NUMBER:
+            fits = isinstance(value, Number)
+        case Kind.PORT:
+            fits = isinstance(value, Number) and _is_port(value.text)
+        case Kind.TIMESTAMP:
+            fits = instant(form, value) is not None
+        case Kind.ID:
+            fits = identity(form, value) is not None
+        case _:
+            return identity(form, value) or MALFORMED
+    return value if fits else MALFORMED
+
+
+def identity(form: Form, value: Scalar) -> str | None:
+    """Give the text by which a value is the same person's or not; None if it has not its form.
+
+    Only kinds that identify have one: `phone`, `ip`, `email`, `id`.
+    """
+    match form.kind, value:
+        case Kind.PHONE, str():
+            return parse_phone(value, form.region, msisdn=form.msisdn)
+        case Kind.IP, str():
+            address = parse_ip(value)
+            return None if address is None else print_ip(address)
+        case Kind.EMAIL, str():
+            return parse_email(value)
+        case Kind.ID, str():
+            return value if form.matcher is None or form.matcher.fullmatch(value) else None
+        case Kind.ID, Number(text) if _INTEGER.fullmatch(text):
+            return text if form.matcher is None or form.matcher.fullmatch(text) else None
+    return None
+
+
+def instant(form: Form, value: Scalar) -> Instant | None:
+    """Give when a timestamp is; None if it is no timestamp between 2000 and 2100."""
+    if form.unit is None:
+        return None
+    found: Instant | None = None
+    if form.unit is Unit.RFC3339:
+        found = parse_rfc3339(value) if isinstance(value, str) else None
+    elif isinstance(value, Number):
+        found = parse_count(value.text, form.unit)
+    elif isinstance(value, str):
+        found = parse_count(value, form.unit)
+    return found if found is not None and YEAR_2000 <= found < YEAR_2100 else None
+
+
+def treat(form: Form, treatment: Treatment, value: Scalar, tokenizer: Tokenizer) -> Scalar | Absent:
+    """Give what leaves of a value; `tokenize` and `generalize` only where the kind has them."""
+    if treatment is Treatment.DISCLOSE or value is None:
+        return normal_form(form, value)
+    if form.kind is Kind.TIMESTAMP:
+        found = instant(form, value)
+        return MALFORMED if found is None else print_day(found)
+    address = parse_ip(value) if isinstance(value, str) else None
+    if address is None:
+        return MALFORMED
+    return tokenizer.tokens([pack_ip(address)])[0] if treatment is Treatment.TOKENIZE else print_prefix(address)
+
+
+def _is_port(text: str) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and len(text) <= 5 and 0 <= int(text) <= _LARGEST_PORT and text != "-0"  # noqa: PLR2004 - digits of the largest port

@@ -1,0 +1,62 @@
+"""IP tokens: ipcrypt-deterministic, written so that nobody can take one for an address.
+
+`tok_ip_<key id>_<payload>`: the payload is the 16-byte AES-128 ciphertext of the packed address in
+lower-case unpadded base32; the key id is the first 8 characters of the base32 SHA-256 of the key.
+Equal addresses give equal tokens under one key. Source: draft-denis-ipcrypt, ipcrypt-deterministic.
+"""
+
+import base64
+import hashlib
+import re
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+KEY_SIZE_BYTES: Final = 16
+
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
+# Three base32 characters for each 15 bits: 0.47 µs a token against 1.98 µs with `base64.b32encode`.
+_TRIPLE: Final = tuple(a + b + c for a in _ALPHABET for b in _ALPHABET for c in _ALPHABET)
+_PAIR: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_TOKEN: Final = re.compile(r"tok_ip_([a-z2-7]{8})_([a-z2-7]{26})", re.ASCII)
+
+
+def key_id(key: bytes) -> str:
+    """Name a token key without revealing it."""
+    return base64.b32encode(hashlib.sha256(key).digest())[:8].decode().lower()
+
+
+class Tokenizer:
+    """Makes the tokens of one key; reuses one AES context, so one thread at a time."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: 16 bytes, the warrant's own."""
+        if len(key) != KEY_SIZE_BYTES:
+            message = f"a token key has {KEY_SIZE_BYTES} bytes, not {len(key)}"
+            raise ValueError(message)
+        # ECB on one block each is the cipher that the draft names: a permutation of addresses.
+        self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305
+        self._prefix = f"tok_ip_{key_id(key)}_"
+
+    def tokens(self, packed: Sequence[bytes]) -> list[str]:
+        """Give a token for each packed address (16 bytes), in order."""
+        prefix = self._prefix
+        ciphertext = self._encryptor.update(b"".join(packed))
+        return [
+            f"{prefix}{_TRIPLE[hi >> 49]}{_TRIPLE[hi >> 34 & 32767]}{_TRIPLE[hi >> 19 & 32767]}"
+            f"{_TRIPLE[hi >> 4 & 32767]}{_PAIR[(hi & 15) << 6 | lo >> 58]}{_TRIPLE[lo >> 43 & 32767]}"
+            f"{_TRIPLE[lo >> 28 & 32767]}{_TRIPLE[lo >> 13 & 32767]}{_TRIPLE[(lo & 8191) << 2]}"
+            for hi, lo in struct.iter_unpack(">QQ", ciphertext)
+        ]
+
+
+def reveal(token: str, key: bytes) -> bytes | None:
+    """Give back the packed address (16 bytes); None if the token is not of this key."""
+    found = _TOKEN.fullmatch(token)
+    if not found or found.group(1) != key_id(key):
+        return None
+    ciphertext = base64.b32decode(found.group(2).upper() + "======")
+    decryptor = Cipher(algorithms.AES(key), modes.ECB()).decryptor()  # noqa: S305 - as above
+    return decryptor.update(ciphertext)

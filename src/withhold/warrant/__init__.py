@@ -1,0 +1,1 @@
+"""Warrants: one order each, signed by intake and approvers (contract §6). Pure."""
