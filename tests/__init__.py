@@ -1,0 +1,1 @@
+"""The tests mirror `src/withhold`; a package, so that no installed `tests` can stand in for it."""
