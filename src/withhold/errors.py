@@ -77,7 +77,7 @@ class Denied(CallerError):
     """The order does not reach this; `reason` is one of the contract's words."""
 
     def __init__(self, reason: str, message: str = "", hint: str = "") -> None:
-        """`reason`: `not-a-target`, `warrant-not-active`, …"""
+        """`reason`: one of the contract's, such as `not-a-target`."""
         super().__init__(message or reason, hint)
         self.reason = reason
 

@@ -24,12 +24,34 @@ Names: TypeAlias = tuple[str, ...]  # a path of member names only, from a record
 MAX_SEGMENTS: Final = 32  # deeper than any answer we have seen; keeps every walk bounded
 
 # RFC 9535 §2.5.1.1, member-name-shorthand: name-first *name-char
-_SHORTHAND: Final = re.compile(r"[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff]*")
+_SHORTHAND: Final = re.compile(
+    r"[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff]*"
+)
 # RFC 9535 §2.3.1.1, string-literal in single or double quotes
-_QUOTED: Final = re.compile(r"""\['((?:[^'\\\x00-\x1f]|\\.)*)'\]|\["((?:[^"\\\x00-\x1f]|\\.)*)"\]""")
+_QUOTED: Final = re.compile(
+    r"""\['((?:[^'\\\x00-\x1f]|\\.)*)'\]|\["((?:[^"\\\x00-\x1f]|\\.)*)"\]"""
+)
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
-_ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "/": "/", "\\": "\\", "'": "'", '"': '"'}
-_ESCAPES: Final = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", "'": "\\'"}
+_ESCAPED: Final = {
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "/": "/",
+    "\\": "\\",
+    "'": "'",
+    '"': '"',
+}
+_ESCAPES: Final = {
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\\": "\\\\",
+    "'": "\\'",
+}
 
 
 class PathError(ValueError):
@@ -53,7 +75,9 @@ def parse_names(text: str) -> Names:
     Raises: PathError.
     """
     if not text or text.startswith("$"):
-        message = f"`{text}` is not a path from the element: write a member's name such as `last_seen`"
+        message = (
+            f"`{text}` is not a path from the element: write a member's name such as `last_seen`"
+        )
         raise PathError(message)
     dotted = text if text.startswith("[") else f".{text}"
     path = _parse_segments(dotted, 0)

@@ -49,4 +49,6 @@ class Receipt:
         """Give the canonical bytes. Source: RFC 8785."""
         members = {name: getattr(self, name) for name in self.__dataclass_fields__}
         members["withheld"] = dict(self.withheld)
-        return rfc8785.dumps({name: str(m) if isinstance(m, str) else m for name, m in members.items()})
+        return rfc8785.dumps(
+            {name: str(m) if isinstance(m, str) else m for name, m in members.items()}
+        )

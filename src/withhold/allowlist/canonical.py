@@ -17,7 +17,7 @@ from withhold.paths import print_names, print_path
 
 COMPILER_VERSION: Final = 1  # raised whenever the same documents would compile to other decisions
 
-Json: TypeAlias = None | bool | int | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | str | list["Json"] | dict[str, "Json"] | None
 
 
 def allowlist_digest(resource: Resource, covered: Iterable[tuple[Field, Treatment]]) -> Digest:
@@ -28,10 +28,16 @@ def allowlist_digest(resource: Resource, covered: Iterable[tuple[Field, Treatmen
 def allowlist_bytes(resource: Resource, covered: Iterable[tuple[Field, Treatment]]) -> bytes:
     """Give the canonical bytes of an allowlist. With nothing covered, nothing else decides."""
     fields = list(covered)
-    decides: dict[str, Json] = {"compiler": COMPILER_VERSION, "resource": resource.name, "fields": []}
+    decides: dict[str, Json] = {
+        "compiler": COMPILER_VERSION,
+        "resource": resource.name,
+        "fields": [],
+    }
     if fields:
         decides |= resource_decides(resource)
-        decides["fields"] = [{**field_decides(resource, f), "treatment": t.value} for f, t in fields]
+        decides["fields"] = [
+            {**field_decides(resource, f), "treatment": t.value} for f, t in fields
+        ]
     return rfc8785.dumps(decides)
 
 
@@ -77,7 +83,9 @@ def _resolves(resolves: Resolves) -> Json:
 def _record(record: Record) -> Json:
     subject: Json = None
     if record.subject is not None:
-        places: list[Json] = [print_names(names) if names else "" for names in record.subject.fields]
+        places: list[Json] = [
+            print_names(names) if names else "" for names in record.subject.fields
+        ]
         subject = {"any": places, "form": _form(record.subject.form)}
     time: Json = None
     if record.time is not None:

@@ -1,18 +1,16 @@
 """The allowlist as a value: for each field of a resource what happens to it, and why."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from withhold.allowlist.canonical import allowlist_digest
 from withhold.catalogue.model import Field, Resource
 from withhold.names import Digest, Part, Treatment
-from withhold.paths import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One decision: `reason` is `covered`, `not-in-…`, `rule:<name>`, `not-requested`, …"""
+    """One decision; `reason` is one of `Reason`, or `rule:<name>`."""
 
     field: Field
     treatment: Treatment
@@ -33,14 +31,10 @@ class Allowlist:
 
     @cached_property
     def leaves(self) -> tuple[Entry, ...]:
-        """The covered entries that are values; without one nothing can stand (contract §4, Shape)."""
+        """The covered entries that are values; without one nothing can stand (contract §4)."""
         return tuple(entry for entry in self.covered if entry.field.part is Part.VALUE)
 
     @cached_property
     def digest(self) -> Digest:
         """SHA-256 of the canonical bytes of all that decides, as RFC 9530 writes it."""
         return allowlist_digest(self.resource, ((e.field, e.treatment) for e in self.covered))
-
-    def at(self, path: Path) -> Iterable[Entry]:
-        """Give the covered values at `path` (several where variants are)."""
-        return (entry for entry in self.leaves if entry.field.path == path)

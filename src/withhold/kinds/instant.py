@@ -40,7 +40,9 @@ def parse_rfc3339(text: str) -> Instant | None:
         return None
     year, month, day, hour, minute, second, fraction, sign, off_hour, off_minute = found.groups()
     try:
-        local = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        local = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )
     except ValueError:
         return None
     offset = timedelta()

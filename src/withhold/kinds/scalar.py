@@ -1,7 +1,7 @@
 """Scalars: what a JSON value is worth under a form: its normal form, its identity, its instant.
 
-The one place that knows every kind. A scalar is `None`, `bool`, `str` or `Number` (whose digits are
-kept: a float would turn `0.1000` into `0.1`). `MALFORMED` is what does not fit; it is never disclosed.
+The one place that knows every kind. A scalar is `None`, `bool`, `str` or `Number` (whose digits
+are kept: a float would turn `0.1000` into `0.1`). What does not fit is `MALFORMED` and stays.
 """
 
 import re
@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
+from withhold.errors import KeyUnavailable
 from withhold.kinds.email import parse_email
 from withhold.kinds.form import Form
-from withhold.kinds.instant import YEAR_2000, YEAR_2100, Instant, parse_count, parse_rfc3339, print_day
+from withhold.kinds.instant import (
+    YEAR_2000,
+    YEAR_2100,
+    Instant,
+    parse_count,
+    parse_rfc3339,
+    print_day,
+)
 from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix
 from withhold.kinds.phone import parse_phone
 from withhold.kinds.token import Tokenizer
@@ -32,9 +40,11 @@ class Absent(Enum):
 
 
 MALFORMED: Final = Absent.MALFORMED
-Scalar: TypeAlias = None | bool | str | Number
+Scalar: TypeAlias = bool | str | Number | None
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
 _LARGEST_PORT: Final = 65_535
 
 
@@ -42,6 +52,8 @@ def normal_form(form: Form, value: Scalar) -> Scalar | Absent:
     """Give the value as it is disclosed untreated; `null` is `null` whatever the kind."""
     if value is None:
         return None
+    if isinstance(value, str) and not _is_unicode(value):
+        return MALFORMED
     match form.kind:
         case Kind.TEXT:
             fits = isinstance(value, str)
@@ -65,6 +77,8 @@ def identity(form: Form, value: Scalar) -> str | None:
 
     Only kinds that identify have one: `phone`, `ip`, `email`, `id`.
     """
+    if isinstance(value, str) and not _is_unicode(value):
+        return None
     match form.kind, value:
         case Kind.PHONE, str():
             return parse_phone(value, form.region, msisdn=form.msisdn)
@@ -94,8 +108,15 @@ def instant(form: Form, value: Scalar) -> Instant | None:
     return found if found is not None and YEAR_2000 <= found < YEAR_2100 else None
 
 
-def treat(form: Form, treatment: Treatment, value: Scalar, tokenizer: Tokenizer) -> Scalar | Absent:
-    """Give what leaves of a value; `tokenize` and `generalize` only where the kind has them."""
+def treat(
+    form: Form, treatment: Treatment, value: Scalar, tokenizer: Tokenizer | None
+) -> Scalar | Absent:
+    """Give what leaves of a value.
+
+    `treatment`: `tokenize` and `generalize` only where the compiler gives them to the kind.
+
+    Raises: KeyUnavailable if a token is asked for and there is no `tokenizer`.
+    """
     if treatment is Treatment.DISCLOSE or value is None:
         return normal_form(form, value)
     if form.kind is Kind.TIMESTAMP:
@@ -104,8 +125,19 @@ def treat(form: Form, treatment: Treatment, value: Scalar, tokenizer: Tokenizer)
     address = parse_ip(value) if isinstance(value, str) else None
     if address is None:
         return MALFORMED
-    return tokenizer.tokens([pack_ip(address)])[0] if treatment is Treatment.TOKENIZE else print_prefix(address)
+    if treatment is Treatment.GENERALIZE:
+        return print_prefix(address)
+    if tokenizer is None:
+        message = "an address is to be tokenized and there is no token key"
+        raise KeyUnavailable(message)
+    return tokenizer.tokens([pack_ip(address)])[0]
 
 
 def _is_port(text: str) -> bool:
-    return bool(_INTEGER.fullmatch(text)) and len(text) <= 5 and 0 <= int(text) <= _LARGEST_PORT and text != "-0"  # noqa: PLR2004 - digits of the largest port
+    # No more digits than a port has, so that no hostile number is ever converted.
+    return bool(_PORT.fullmatch(text)) and int(text) <= _LARGEST_PORT
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether UTF-8 can carry the text: a lone surrogate is no character (RFC 3629 §3)."""
+    return text.isascii() or not _SURROGATE.search(text)

@@ -1,0 +1,1 @@
+"""The minimizer: bytes in, and out only what allowlist, targets and period cover. Pure."""

@@ -1,0 +1,254 @@
+"""The fast plan: typed decoding, whole columns at a time, and the reference where anything is odd.
+
+The decoder (msgspec) is given one struct for each object of the plan, so that it skips what is not
+in the plan without making objects of it. Columns are gated by the records' scopes and treated by
+their kinds; the output is built from other structs, which have covered members only. Numbers: see
+docs/decisions. A value of a type that the plan does not expect fails the whole decoding: then the
+reference answers, which means the same.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from withhold.allowlist.model import Allowlist
+from withhold.catalogue.model import RequestSubject
+from withhold.errors import Malformed, Mismatch
+from withhold.minimize import reference
+from withhold.minimize.gate import Gate, Reach, agrees, compile_gate, reach
+from withhold.minimize.keys import name_keys
+from withhold.minimize.leaf import compile_leaf
+from withhold.minimize.plan import Place, Reading, lay_out
+from withhold.minimize.run import Bounds, Context, Operation, Run, Unclear, scalar_of
+from withhold.minimize.tally import Tally
+from withhold.names import Reason
+from withhold.paths import Names, Path, Wild
+
+_TYPES: dict[Reading, Any] = {
+    Reading.TEXT: str | None,
+    Reading.TEXT_OR_INTEGER: str | int | None,
+    Reading.INTEGER: int | None,
+    Reading.BOOLEAN: bool | None,
+    Reading.RAW: Raw,
+}
+
+Agreement: TypeAlias = Callable[[Any, Bounds], bool]
+
+
+class Plan:
+    """An allowlist made ready to run. Pure function of the allowlist; keep it as long as you like."""
+
+    def __init__(self, allowlist: Allowlist) -> None:
+        """Compile decoder, operations and the check of the subject."""
+        self._allowlist = allowlist
+        self._root = lay_out(allowlist) if allowlist.leaves else None
+        self._encode = msgspec.json.Encoder().encode
+        if self._root is not None:
+            kind, operation = _compile(self._root, [])
+            self._operation = operation if operation is not None else _pass
+            self._decode = msgspec.json.Decoder(kind).decode
+            self._agrees = _compile_agreement(self._root, allowlist.resource.subject)
+
+    def run(self, bounds: Bounds, body: bytes) -> tuple[bytes | None, Tally]:
+        """Give what leaves of `body`, or None if nothing does, and the counts.
+
+        `body`: UTF-8 JSON, one document. Raises: Malformed, Mismatch.
+        """
+        if not (body.isascii() or _is_utf8(body)):  # the decoder does not look into what it skips
+            message = "the answer is not UTF-8"
+            raise Malformed(message)
+        if self._root is not None:
+            try:
+                return self._run(bounds, body)
+            except (msgspec.MsgspecError, RecursionError, Unclear):
+                pass  # and only outside of the handler, where no exception with payload is attached:
+        return reference.minimize(self._allowlist, bounds.scope, body)
+
+    def _run(self, bounds: Bounds, body: bytes) -> tuple[bytes | None, Tally]:
+        document = self._decode(body)
+        if self._agrees is not None and not self._agrees(document, bounds):
+            message = "the answer is not about the subject that was asked for"
+            raise Mismatch(message)
+        run = Run(bounds)
+        kept = self._operation([document], (), run)[0]
+        return (None if kept is UNSET else self._encode(kept)), run.tally
+
+
+def _pass(values: list[Any], _context: Context, _run: Run) -> list[Any]:
+    return values
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _compile(place: Place, whens: list[Names]) -> tuple[Any, Operation | None]:
+    """Give a place's type for the decoder, and its operation (None: all of it may pass).
+
+    `whens`: what the context holds, as the base around the place has it.
+    """
+    if place.names:
+        return _compile_object(place, place.whens if place.is_base else whens)
+    if place.elements is not None:
+        kind, inner = _compile(place.elements, [])
+        return list[kind] | None, _elements(inner)  # type: ignore[valid-type]
+    if place.members is not None:
+        kind, inner = _compile(place.members, [])
+        return dict[str, kind] | None, _members(inner, place.members)  # type: ignore[valid-type]
+    operation = compile_leaf(place, whens) if place.covered else None
+    gate = _compile_gate(place)
+    return _TYPES[place.reading], operation if gate is None else _gated(gate, operation)
+
+
+def _compile_gate(place: Place) -> Gate | None:
+    record = place.record
+    if record is None:
+        return None
+    subjects = record.subject.fields if record.subject is not None else ()
+    return compile_gate(
+        record,
+        [reach(place.attributes_to(names)) for names in subjects],
+        None if record.time is None else reach(place.attributes_to(record.time.field)),
+        raw=any(place.at(names).reading is Reading.RAW for names in subjects),
+    )
+
+
+def _compile_object(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
+    attributes = place.attributes()
+    inner = {name: _compile(place.names[name], whens) for name in attributes}
+    covered = [name for name in attributes if place.names[name].covered]
+    decoded = _struct(
+        "Decoded", {name: (attributes[name], inner[name][0] | UnsetType) for name in attributes}
+    )
+    output = _struct("Output", {name: (attributes[name], Any) for name in covered})
+    columns = [(attrgetter(attributes[name]), inner[name][1]) for name in covered]
+    looks = [reach(place.attributes_to(names)) for names in place.whens] if place.is_base else None
+    return decoded | None, _objects(output, columns, _compile_gate(place), looks)
+
+
+def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Any:
+    """Define a struct; `members`: JSON name → attribute and type. No cycles can be, so no GC."""
+    fields = [(attribute, kind, UNSET) for attribute, kind in members.values()]
+    rename = {attribute: member for member, (attribute, _kind) in members.items()}
+    return msgspec.defstruct(name, fields, rename=rename, gc=False)
+
+
+def _objects(
+    output: Any,
+    columns: Sequence[tuple[Callable[[Any], Any], Operation | None]],
+    gate: Gate | None,
+    looks: Sequence[Reach] | None,
+) -> Operation:
+    """Give the operation of a column of objects: gate, treat each member's column, build anew."""
+    nothing = output()
+
+    def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
+        mask = [value is not None and value is not UNSET for value in values]
+        rows = values if all(mask) else list(compress(values, mask))
+        if gate is not None:
+            admitted = gate(rows, run)
+            through = iter(admitted)
+            mask = [is_row and next(through) for is_row in mask]
+            rows = list(compress(rows, admitted))
+        if looks is not None:
+            context = [[scalar_of(look(row)) for row in rows] for look in looks]
+        elif context and len(rows) < len(values):
+            context = [list(compress(told, mask)) for told in context]
+        built = []
+        for get, inner in columns:
+            column = list(map(get, rows))
+            built.append(column if inner is None else inner(column, context, run))
+        outs = list(map(output, *built))
+        stands = [out != nothing for out in outs]
+        if not all(stands):
+            outs = [
+                out if is_standing else UNSET for out, is_standing in zip(outs, stands, strict=True)
+            ]
+        if gate is not None:
+            run.tally.records_disclosed += sum(stands)
+        if len(outs) == len(values):
+            return outs
+        kept = iter(outs)
+        return [next(kept) if is_in else UNSET for is_in in mask]
+
+    return operation
+
+
+def _gated(gate: Gate, inner: Operation | None) -> Operation:
+    """Give the operation of a column of scalars that are records themselves."""
+
+    def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
+        admitted = gate(values, run)
+        passed = values if inner is None else inner(list(compress(values, admitted)), context, run)
+        kept = iter(passed if inner is not None else list(compress(values, admitted)))
+        outs = [next(kept) if is_in else UNSET for is_in in admitted]
+        run.tally.records_disclosed += sum(out is not UNSET for out in outs)
+        return outs
+
+    return operation
+
+
+def _elements(inner: Operation | None) -> Operation:
+    """Give the operation of a column of arrays."""
+
+    def one(value: Any, run: Run) -> Any:
+        if value is None or value is UNSET:
+            return UNSET
+        outs = value if inner is None else inner(value, (), run)
+        return [out for out in outs if out is not UNSET] or UNSET
+
+    return lambda values, _context, run: [one(value, run) for value in values]
+
+
+def _members(inner: Operation | None, place: Place) -> Operation:
+    """Give the operation of a column of objects that are keyed by data."""
+
+    def one(value: Any, run: Run) -> Any:
+        if value is None or value is UNSET:
+            return UNSET
+        items = list(value.values())
+        outs = items if inner is None else inner(items, (), run)
+        kept = {key: out for key, out in zip(value, outs, strict=True) if out is not UNSET}
+        names, malformed = name_keys(place.keys, list(kept))
+        if place.keys is not None and malformed:
+            run.tally.withheld[Reason.MALFORMED, place.keys.field.label] += malformed
+        return dict(zip(names, kept.values(), strict=True)) or UNSET
+
+    return lambda values, _context, run: [one(value, run) for value in values]
+
+
+def _compile_agreement(root: Place, subject: RequestSubject | None) -> Agreement | None:
+    """Compile the check that the answer repeats the request's subject wherever it should."""
+    if subject is None or subject.confirm is None:
+        return None
+    return _agreement(root, subject.confirm, subject)
+
+
+def _agreement(place: Place, path: Path, subject: RequestSubject) -> Agreement:
+    if not path:
+        return lambda value, bounds: agrees(subject.form, value, bounds)
+    segment, rest = path[0], path[1:]
+    if isinstance(segment, str):
+        get = attrgetter(place.attributes()[segment])
+        inner = _agreement(place.names[segment], rest, subject)
+        return lambda value, bounds: (
+            value is not None and value is not UNSET and inner(get(value), bounds)
+        )
+    wild = place.elements or place.members
+    if wild is None:  # `lay_out` made a place for the whole path
+        raise Unclear
+    each = _agreement(wild, rest, subject)
+    items = (lambda value: value) if segment is Wild.ELEMENTS else dict.values
+    return lambda value, bounds: (
+        value is not None
+        and value is not UNSET
+        and all(each(item, bounds) for item in items(value))
+    )

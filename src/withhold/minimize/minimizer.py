@@ -1,0 +1,124 @@
+"""The minimizer: an allowlist, a warrant's targets and period, and one request's subject, ready to run.
+
+The same object serves the proxy, the command line and Python callers. It does no I/O and reads no
+clock; keep it as long as the warrant and the bundle live, in one thread at a time.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from withhold.allowlist.model import Allowlist
+from withhold.catalogue.model import RequestSubject, Resource
+from withhold.errors import BadRequest, Denied, KeyUnavailable
+from withhold.kinds.scalar import identity
+from withhold.kinds.token import Tokenizer
+from withhold.minimize.fast import Plan
+from withhold.minimize.run import bounds_of
+from withhold.minimize.scope import Scope
+from withhold.minimize.tally import Tally
+from withhold.names import Digest, Reason, Treatment
+from withhold.paths import Wild
+from withhold.warrant.model import Interval, Target
+
+_MAX_PLANS: Final = 1_024  # a plan is a few kilobytes; compiling one takes about a millisecond
+_plans: OrderedDict[Digest, Plan] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Minimized:
+    """What one document gave: `body` is None where nothing stands."""
+
+    body: bytes | None
+    tally: Tally
+
+
+class Minimizer:
+    """Bytes in, bytes out, never more than is covered."""
+
+    def __init__(
+        self,
+        allowlist: Allowlist,
+        targets: frozenset[Target],
+        period: Interval,
+        subject: str | None,
+        token_key: bytes | None,
+    ) -> None:
+        """Make it ready. `subject`: the request's, in normal form and checked to be a target.
+
+        Raises: KeyUnavailable if the allowlist tokenizes and there is no `token_key` (16 bytes).
+        """
+        tokenizes = any(entry.treatment is Treatment.TOKENIZE for entry in allowlist.leaves)
+        if tokenizes and token_key is None:
+            message = "the allowlist tokenizes addresses and there is no token key"
+            raise KeyUnavailable(message)
+        if (allowlist.resource.subject is None) != (subject is None):
+            message = (
+                f"`{allowlist.resource.name}` and the request do not agree on who is asked about"
+            )
+            raise BadRequest(message)
+        tokenizer = Tokenizer(token_key) if tokenizes and token_key is not None else None
+        self.allowlist = allowlist
+        self.tally = Tally()
+        self._bounds = bounds_of(Scope(targets, period, subject, tokenizer))
+        self._plan = _plan_of(allowlist)
+
+    @property
+    def empty_root(self) -> bytes:
+        """What stands if nothing else does: `{}`, or `[]` where the paths begin with `$[*]`."""
+        is_array = any(field.path[0] is Wild.ELEMENTS for field in self.allowlist.resource.fields)
+        return b"[]" if is_array else b"{}"
+
+    def run(self, body: bytes) -> Minimized:
+        """Minimize one document (one line of NDJSON). `body`: UTF-8 JSON.
+
+        Raises: Malformed, Mismatch.
+        """
+        return Minimized(*self._plan.run(self._bounds, body))
+
+    def minimize(self, body: bytes) -> bytes:
+        """Give what may leave of `body`, and add its counts to `tally`.
+
+        Raises: Malformed, Mismatch.
+        """
+        minimized = self.run(body)
+        self.tally.add(minimized.tally)
+        return self.empty_root if minimized.body is None else minimized.body
+
+
+def subject_of(
+    resource: Resource, targets: frozenset[Target], params: Mapping[str, str]
+) -> str | None:
+    """Give the normal form of the request's subject; None if no parameter says it.
+
+    Raises: BadRequest if the parameters are not those of the resource; Denied `not-a-target`.
+    """
+    if set(params) != resource.params:
+        names = ", ".join(f"`{name}`" for name in sorted(resource.params)) or "none"
+        message = f"`{resource.name}` takes other parameters: {names}"
+        raise BadRequest(message)
+    subject = resource.subject
+    if subject is None:
+        return None
+    value = _target_value(subject, targets, params[subject.param])
+    if value is None:
+        raise Denied(Reason.NOT_A_TARGET, f"`{subject.param}` is not a target of the warrant")
+    return value
+
+
+def _target_value(subject: RequestSubject, targets: frozenset[Target], text: str) -> str | None:
+    value = identity(subject.form, text)
+    return value if value is not None and Target(subject.form.kind, value) in targets else None
+
+
+def _plan_of(allowlist: Allowlist) -> Plan:
+    """Give the plan of an allowlist, compiled once while it is in use.
+
+    Content-addressed, so there is nothing to invalidate. Source: contract §8.
+    """
+    plan = _plans.pop(allowlist.digest, None) or Plan(allowlist)
+    _plans[allowlist.digest] = plan
+    if len(_plans) > _MAX_PLANS:
+        _plans.popitem(last=False)
+    return plan

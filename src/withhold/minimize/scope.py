@@ -1,0 +1,21 @@
+"""Scope: whom and when a minimizer answers for. What the allowlist leaves to each warrant."""
+
+from dataclasses import dataclass
+
+from withhold.kinds.token import Tokenizer
+from withhold.names import Kind
+from withhold.warrant.model import Interval, Target
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The warrant's targets and period, the request's subject, and the key of its tokens."""
+
+    targets: frozenset[Target]
+    period: Interval
+    subject: str | None  # normal form; None where no parameter says it
+    tokenizer: Tokenizer | None  # None where nothing is tokenized
+
+    def values(self, kind: Kind) -> frozenset[str]:
+        """Give the normal forms of the targets of one kind."""
+        return frozenset(target.value for target in self.targets if target.kind is kind)
