@@ -42,13 +42,19 @@ class Field:
             return f"{path} key"
         if self.when is None:
             return path
-        value = f'"{self.when.value}"' if isinstance(self.when.value, str) else str(self.when.value).lower()
+        value = (
+            f'"{self.when.value}"'
+            if isinstance(self.when.value, str)
+            else str(self.when.value).lower()
+        )
         return f"{path} when {print_names(self.when.field)} is {value}"
 
     @cached_property
     def base(self) -> Path:
-        """The place that `when.field` starts from: the innermost element or member, else the root."""
-        last = max((i for i, segment in enumerate(self.path) if isinstance(segment, Wild)), default=-1)
+        """Where `when.field` starts from: the innermost element or member, else the root."""
+        last = max(
+            (i for i, segment in enumerate(self.path) if isinstance(segment, Wild)), default=-1
+        )
         return self.path[: last + 1]
 
 

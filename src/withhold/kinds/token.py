@@ -47,7 +47,8 @@ class Tokenizer:
         return [
             f"{prefix}{_TRIPLE[hi >> 49]}{_TRIPLE[hi >> 34 & 32767]}{_TRIPLE[hi >> 19 & 32767]}"
             f"{_TRIPLE[hi >> 4 & 32767]}{_PAIR[(hi & 15) << 6 | lo >> 58]}"
-            f"{_TRIPLE[lo >> 43 & 32767]}{_TRIPLE[lo >> 28 & 32767]}{_TRIPLE[lo >> 13 & 32767]}{_TRIPLE[(lo & 8191) << 2]}"
+            f"{_TRIPLE[lo >> 43 & 32767]}{_TRIPLE[lo >> 28 & 32767]}"
+            f"{_TRIPLE[lo >> 13 & 32767]}{_TRIPLE[(lo & 8191) << 2]}"
             for hi, lo in struct.iter_unpack(">QQ", ciphertext)
         ]
 

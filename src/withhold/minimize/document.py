@@ -4,6 +4,7 @@ INVARIANT: no exception that leaves here has another one attached: those of the 
 payload (`JSONDecodeError.doc`, `UnicodeDecodeError.object`), and `from None` only hides them.
 """
 
+import contextlib
 import json
 from typing import Final, NoReturn, TypeAlias
 
@@ -24,12 +25,10 @@ def parse_document(body: bytes) -> Json:
     Raises: Malformed. Source: RFC 8259; §8.1: no byte order mark.
     """
     document: object = _FAULTY
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         document = json.loads(
             body.decode("utf-8"), parse_int=Number, parse_float=Number, parse_constant=_refuse
         )
-    except (ValueError, RecursionError):
-        pass
     if document is _FAULTY:
         message = "the answer is not JSON in UTF-8"
         raise Malformed(message)

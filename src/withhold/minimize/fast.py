@@ -7,6 +7,7 @@ docs/decisions. A value of a type that the plan does not expect fails the whole 
 reference answers, which means the same.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from itertools import compress
 from operator import attrgetter
@@ -23,7 +24,7 @@ from withhold.minimize.gate import Gate, Reach, agrees, compile_gate, reach
 from withhold.minimize.keys import name_keys
 from withhold.minimize.leaf import compile_leaf
 from withhold.minimize.plan import Place, Reading, lay_out
-from withhold.minimize.run import Bounds, Context, Operation, Run, Unclear, scalar_of
+from withhold.minimize.run import Bounds, Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.minimize.tally import Tally
 from withhold.names import Reason
 from withhold.paths import Names, Path, Wild
@@ -40,7 +41,7 @@ Agreement: TypeAlias = Callable[[Any, Bounds], bool]
 
 
 class Plan:
-    """An allowlist made ready to run. Pure function of the allowlist; keep it as long as you like."""
+    """An allowlist made ready to run; a pure function of it, to keep as long as you like."""
 
     def __init__(self, allowlist: Allowlist) -> None:
         """Compile decoder, operations and the check of the subject."""
@@ -62,10 +63,8 @@ class Plan:
             message = "the answer is not UTF-8"
             raise Malformed(message)
         if self._root is not None:
-            try:
+            with contextlib.suppress(msgspec.MsgspecError, RecursionError, Unclear):
                 return self._run(bounds, body)
-            except (msgspec.MsgspecError, RecursionError, Unclear):
-                pass  # and only outside of the handler, where no exception with payload is attached:
         return reference.minimize(self._allowlist, bounds.scope, body)
 
     def _run(self, bounds: Bounds, body: bytes) -> tuple[bytes | None, Tally]:
@@ -134,7 +133,7 @@ def _compile_object(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
     return decoded | None, _objects(output, columns, _compile_gate(place), looks)
 
 
-def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Any:
+def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Decoded:
     """Define a struct; `members`: JSON name → attribute and type. No cycles can be, so no GC."""
     fields = [(attribute, kind, UNSET) for attribute, kind in members.values()]
     rename = {attribute: member for member, (attribute, _kind) in members.items()}
@@ -142,7 +141,7 @@ def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Any:
 
 
 def _objects(
-    output: Any,
+    output: Callable[..., Decoded],
     columns: Sequence[tuple[Callable[[Any], Any], Operation | None]],
     gate: Gate | None,
     looks: Sequence[Reach] | None,
@@ -199,7 +198,7 @@ def _gated(gate: Gate, inner: Operation | None) -> Operation:
 def _elements(inner: Operation | None) -> Operation:
     """Give the operation of a column of arrays."""
 
-    def one(value: Any, run: Run) -> Any:
+    def one(value: Decoded, run: Run) -> Decoded:
         if value is None or value is UNSET:
             return UNSET
         outs = value if inner is None else inner(value, (), run)
@@ -211,7 +210,7 @@ def _elements(inner: Operation | None) -> Operation:
 def _members(inner: Operation | None, place: Place) -> Operation:
     """Give the operation of a column of objects that are keyed by data."""
 
-    def one(value: Any, run: Run) -> Any:
+    def one(value: Decoded, run: Run) -> Decoded:
         if value is None or value is UNSET:
             return UNSET
         items = list(value.values())

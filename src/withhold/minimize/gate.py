@@ -14,7 +14,7 @@ from msgspec import UNSET
 from withhold.catalogue.model import Record, RecordSubject, RecordTime
 from withhold.kinds.form import Form
 from withhold.kinds.scalar import identity, instant
-from withhold.minimize.run import Bounds, Run, scalar_of
+from withhold.minimize.run import Bounds, Decoded, Run, scalar_of
 from withhold.names import Kind, Reason
 from withhold.paths import print_path
 
@@ -29,7 +29,7 @@ def reach(attributes: Sequence[str]) -> Reach:
     if len(attributes) == 1:
         return attrgetter(attributes[0])
 
-    def follow(row: Any) -> Any:
+    def follow(row: Decoded) -> Decoded:
         for attribute in attributes:
             if row is None or row is UNSET:
                 return UNSET
@@ -102,12 +102,12 @@ def _is_target(form: Form, values: list[Any], run: Run, place: str) -> bool:
     return False
 
 
-def _identity(form: Form, value: Any) -> str | None:
+def _identity(form: Form, value: Decoded) -> str | None:
     scalar = scalar_of(value)
     return None if scalar is UNSET or isinstance(scalar, list) else identity(form, scalar)
 
 
-def agrees(form: Form, value: Any, bounds: Bounds) -> bool:
+def agrees(form: Form, value: Decoded, bounds: Bounds) -> bool:
     """Tell whether a decoded value is the request's subject."""
     subject = bounds.scope.subject
     return subject is not None and (value == subject or _identity(form, value) == subject)
@@ -129,7 +129,7 @@ def _time_gate(time: RecordTime, reach_time: Reach, place: str) -> Gate:
     return gate
 
 
-def _is_in_period(form: Form, value: Any, run: Run, place: str) -> bool:
+def _is_in_period(form: Form, value: Decoded, run: Run, place: str) -> bool:
     scalar = scalar_of(value)
     moment = None if scalar is UNSET or isinstance(scalar, list) else instant(form, scalar)
     if moment is None:

@@ -26,7 +26,7 @@ def pack(text: str) -> bytes | None:
 def normal(text: str) -> str | None:
     """Give the RFC 5952 text; None if the text isn't an address."""
     if ":" not in text:
-        # INVARIANT: what inet_pton takes as v4 is dotted decimal without leading zeros: its own normal form.
+        # What inet_pton takes as v4 is dotted decimal without leading zeros: its own normal form.
         return None if pack(text) is None else text
     address = parse_ip(text)
     return None if address is None else print_ip(address)

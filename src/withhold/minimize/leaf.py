@@ -16,7 +16,7 @@ from withhold.kinds.scalar import MALFORMED, Number, Scalar, treat
 from withhold.minimize.document import output_of
 from withhold.minimize.ip import normal, pack
 from withhold.minimize.plan import Place, Reading
-from withhold.minimize.run import Context, Operation, Run, Unclear, scalar_of
+from withhold.minimize.run import Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.names import Kind, Reason, Treatment, Unit
 from withhold.paths import Names
 
@@ -68,7 +68,7 @@ def _general(entry: Entry) -> One:
     """Give what the kinds say of one value."""
     form, treatment, label = entry.field.form, entry.treatment, entry.field.label
 
-    def one(value: Any, run: Run) -> Any:
+    def one(value: Decoded, run: Run) -> Decoded:
         scalar: Any = scalar_of(value)
         out: Any = MALFORMED
         if not isinstance(scalar, list):
@@ -115,7 +115,7 @@ def _ids(values: list[Any], _context: Context, _run: Run) -> list[Any]:
 def _numbers(entry: Entry) -> Operation:
     label = entry.field.label
 
-    def one(value: Raw, run: Run) -> Any:
+    def one(value: Raw, run: Run) -> Decoded:
         if memoryview(value)[0] in _DIGITS:
             return value
         run.withhold(Reason.MALFORMED, label)
@@ -143,7 +143,7 @@ def _counts(entry: Entry, unit: Unit) -> Operation:
 def _addresses(entry: Entry) -> Operation:
     label = entry.field.label
 
-    def one(value: str | None, run: Run) -> Any:
+    def one(value: str | None, run: Run) -> Decoded:
         if value is None:
             return None
         text = normal(value)
@@ -156,7 +156,7 @@ def _addresses(entry: Entry) -> Operation:
 
 
 def _tokens(entry: Entry) -> Operation:
-    """Tokenize a column at once: one call into AES for all of it (0.007 µs a block against 0.09)."""
+    """Tokenize a column with one call into AES: 0.007 µs a block against 0.09."""
     label = entry.field.label
 
     def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:

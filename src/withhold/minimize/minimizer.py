@@ -1,4 +1,4 @@
-"""The minimizer: an allowlist, a warrant's targets and period, and one request's subject, ready to run.
+"""The minimizer: an allowlist, a warrant's targets and period, one request's subject, ready to run.
 
 The same object serves the proxy, the command line and Python callers. It does no I/O and reads no
 clock; keep it as long as the warrant and the bundle live, in one thread at a time.

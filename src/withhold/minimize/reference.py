@@ -90,7 +90,7 @@ class _Walk:
         return kept
 
     def opens(self, value: Json, path: Path, ways: list[Segment]) -> bool:
-        """Tell whether `value` is the container that the paths say; `null` is none, and no fault."""
+        """Tell whether `value` is the container that the paths say; `null` is no fault."""
         if value is None or not ways:
             return False
         fits = isinstance(value, list) if Wild.ELEMENTS in ways else isinstance(value, dict)

@@ -66,6 +66,8 @@ class Run:
         self.tally.withheld[reason, place] += 1
 
 
+Decoded: TypeAlias = Any  # what a typed decoder gives: its type is made at run time
+
 # What variants look at, aligned with the column: one list of scalars for each `when.field`.
 Context: TypeAlias = Sequence[list[Any]]
 Operation: TypeAlias = Callable[[list[Any], Context, Run], list[Any]]

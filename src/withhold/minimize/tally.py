@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 class Tally:
     """Counts, never a value.
 
-    `withheld` counts by reason and place: a field's label for values that were `malformed`, a record's path
-    for records that were not there (`not-a-target`, `no-subject`, `out-of-period`, `undated`).
+    `withheld` counts by reason and place: a field's label for values that were `malformed`, a
+    record's path for records that were not there (`not-a-target`, `no-subject`, `out-of-period`,
+    `undated`).
     What is not covered is skipped unread and so not counted: the allowlist names it.
     """
 

@@ -28,7 +28,9 @@ class Rule:
     jurisdiction: frozenset[str] = frozenset()
     category: frozenset[Category] = frozenset()
     kind: frozenset[Kind] = frozenset()
-    data: frozenset[str] = frozenset()  # by whole dotted segment: `user.contact` has `user.contact.email`
+    data: frozenset[str] = (
+        frozenset()
+    )  # by whole dotted segment: `user.contact` has `user.contact.email`
     store: frozenset[StoreName] = frozenset()
     resource: frozenset[ResourceName] = frozenset()
     path: frozenset[Path] = frozenset()  # by whole segment, what lies beneath included

@@ -7,7 +7,16 @@
 from dataclasses import dataclass
 
 from withhold.kinds.instant import Instant
-from withhold.names import CallerName, Category, Digest, InstrumentName, Kind, ResourceName, SignerRole, WarrantId
+from withhold.names import (
+    CallerName,
+    Category,
+    Digest,
+    InstrumentName,
+    Kind,
+    ResourceName,
+    SignerRole,
+    WarrantId,
+)
 from withhold.paths import Path
 
 
