@@ -1,0 +1,34 @@
+"""Timing: engines in turn, many rounds, medians. Machines are noisy; ratios taken in turn are less so."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+
+def alternate(
+    engines: Mapping[str, Callable[[], object]], *, rounds: int = 25, seconds_per_turn: float = 0.02
+) -> dict[str, list[float]]:
+    """Give, for each engine, the seconds per call of each round; every round runs all engines in turn."""
+    repeats = {name: _repeats(engine, seconds_per_turn) for name, engine in engines.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(rounds):
+        for name, engine in engines.items():
+            seconds[name].append(_time(engine, repeats[name]))
+    return seconds
+
+
+def median_ratio(theirs: list[float], ours: list[float]) -> float:
+    """Give how many times as fast ours is: the median of the ratios, round by round."""
+    return statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
+
+
+def _repeats(engine: Callable[[], object], seconds: float) -> int:
+    engine()  # warm
+    return max(1, round(seconds / max(_time(engine, 1), 1e-7)))
+
+
+def _time(engine: Callable[[], object], repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        engine()
+    return (time.perf_counter() - start) / repeats

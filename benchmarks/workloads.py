@@ -1,0 +1,154 @@
+"""Workloads: a body, ours, and peers written by hand for the same answer.
+
+The peers do what a careful engineer would write for this one body: they look at scopes and make
+the tokens, reuse one AES context, and check no types. Each must give what ours gives, or the run stops.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any, Final
+
+import orjson
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from benchmarks.bundle import WARRANT, bench_bundle
+from withhold.allowlist.compile import compile_allowlist
+from withhold.kinds.token import key_id
+from withhold.minimize.minimizer import Minimizer
+from withhold.names import InstrumentName, ResourceName
+from withhold.warrant.parse import parse_warrant
+
+KEY: Final = bytes(range(16))
+RECORDS: Final = 200
+TARGETS: Final = frozenset({"@u0:example.test", "@u1:example.test"})
+SINCE_MS: Final = 1_672_531_200_000
+UNTIL_MS: Final = 1_798_761_600_000
+
+Engine = Callable[[bytes], bytes]
+Codec = tuple[Callable[[bytes], Any], Callable[[Any], bytes]]
+
+_ORJSON: Final[Codec] = (orjson.loads, orjson.dumps)
+_JSON: Final[Codec] = (json.loads, lambda value: json.dumps(value, separators=(",", ":")).encode())
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+_encryptor = Cipher(algorithms.AES(KEY), modes.ECB()).encryptor()  # noqa: S305 - as the draft says
+_prefix: Final = f"tok_ip_{key_id(KEY)}_"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One body and the engines that are to answer it alike."""
+
+    name: str
+    body: bytes
+    records: int
+    engines: dict[str, Engine]
+
+
+def workloads() -> list[Workload]:
+    """Make all workloads; raises ValueError if an engine gives another answer than ours."""
+    made = [_sessions(), _messages()]
+    for workload in made:
+        answers = {name: orjson.loads(engine(workload.body)) for name, engine in workload.engines.items()}
+        for name, answer in answers.items():
+            if answer != answers["withhold"]:
+                message = f"{workload.name}: `{name}` gives another answer than ours"
+                raise ValueError(message)
+    return made
+
+
+def minimizer(resource: str) -> Minimizer:
+    """Make ours, as the proxy makes it."""
+    bundle, warrant = bench_bundle(), parse_warrant(WARRANT)
+    instrument = bundle.policy.instruments[InstrumentName("order")]
+    allowlist = compile_allowlist(
+        warrant, instrument, bundle.policy, bundle.catalogue.resources[ResourceName(f"bench/{resource}")]
+    )
+    return Minimizer(allowlist, warrant.targets, warrant.period, None, KEY)
+
+
+def _sessions() -> Workload:
+    """Make 200 sessions of 20 fields, 5 covered, every address to be tokenized."""
+    rng = Random(1)
+    rows = [
+        {f"column_{k}": "x" * rng.randint(5, 25) for k in range(13)}
+        | {
+            "id": i + 1,
+            "account": f"@u{i % 2}:example.test",
+            "ip": ".".join(str(rng.randint(1, 255)) for _ in range(4)),
+            "seen": 1_700_000_000_000 + i * 1_000,
+            "port": 443,
+            "score": 1.5,
+            "agent": "Mozilla/5.0 (X11; Linux x86_64)",
+        }
+        for i in range(RECORDS)
+    ]
+    body = json.dumps({"rows": rows, "total": RECORDS}).encode()
+    return Workload("sessions, tokenized", body, RECORDS, _engines("sessions", body, _filter_sessions))
+
+
+def _messages() -> Workload:
+    """Make 200 messages whose content is withheld."""
+    rng = Random(2)
+    words = "meet me at the station when the last train has gone and bring the key".split()
+    chunk = [
+        {
+            "event_id": f"${rng.getrandbits(200):050x}",
+            "sender": f"@u{i % 2}:example.test",
+            "origin_server_ts": 1_700_000_000_000 + i * 1_000,
+            "type": "m.room.message",
+            "content": {"msgtype": "m.text", "body": " ".join(rng.choices(words, k=60)), "m.mentions": {}},
+            "unsigned": {"age": i, "membership": "join"},
+            "room_id": "!room:example.test",
+        }
+        for i in range(RECORDS)
+    ]
+    body = json.dumps({"chunk": chunk, "start": "t1", "end": "t2"}).encode()
+    return Workload("messages, content withheld", body, RECORDS, _engines("messages", body, _filter_messages))
+
+
+def _engines(resource: str, _body: bytes, by_hand: Callable[[Any], Any]) -> dict[str, Engine]:
+    ours = minimizer(resource)
+
+    def hand(codec: Codec) -> Engine:
+        loads, dumps = codec
+        return lambda body: dumps(by_hand(loads(body)))
+
+    return {"withhold": ours.minimize, "orjson by hand": hand(_ORJSON), "json by hand": hand(_JSON)}
+
+
+def _filter_sessions(document: Any) -> Any:
+    rows = []
+    for row in document["rows"]:
+        if row["account"] in TARGETS and SINCE_MS <= row["seen"] < UNTIL_MS:
+            ip = row["ip"]
+            packed = inet_pton(AF_INET6, ip) if ":" in ip else _MAPPED + inet_pton(AF_INET, ip)
+            token = base64.b32encode(_encryptor.update(packed))[:26].decode().lower()
+            rows.append(
+                {
+                    "id": row["id"],
+                    "account": row["account"],
+                    "ip": _prefix + token,
+                    "seen": row["seen"],
+                    "agent": row["agent"],
+                }
+            )
+    return {"rows": rows}
+
+
+def _filter_messages(document: Any) -> Any:
+    return {
+        "chunk": [
+            {
+                "event_id": event["event_id"],
+                "sender": event["sender"],
+                "origin_server_ts": event["origin_server_ts"],
+                "type": event["type"],
+            }
+            for event in document["chunk"]
+            if event["sender"] in TARGETS and SINCE_MS <= event["origin_server_ts"] < UNTIL_MS
+        ]
+    }
