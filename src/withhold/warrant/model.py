@@ -111,7 +111,7 @@ class SignedWarrant:
 
 @dataclass(frozen=True)
 class ApprovedWarrant:
-    """A warrant whose intake and approvers have signed, by signers in force. Only `verify` makes one."""
+    """A warrant that intake and approvers in force have signed. Only `verify` makes one."""
 
     warrant: Warrant
     intake: str
