@@ -4,7 +4,7 @@
 `verify` turns a `SignedWarrant` into an `ApprovedWarrant`, the only kind that the proxy takes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from withhold.kinds.instant import Instant
 from withhold.names import (
@@ -105,7 +105,7 @@ class SignedWarrant:
     """A JWS (RFC 7515 general JSON serialization), well-formed and not yet believed."""
 
     warrant: Warrant
-    payload: bytes  # the warrant's JSON, as it was signed
+    payload: bytes = field(repr=False)  # the warrant's JSON, as it was signed
     signatures: tuple[Signature, ...]
 
 
