@@ -6,7 +6,7 @@ Errors: `StoreError`s from `Store`, `DatabaseUnavailable` from `Registry`, `Ledg
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from withhold.kinds.instant import Instant
@@ -55,7 +55,7 @@ class Registered:
     """A warrant as the registry has it: the JWS document and its state."""
 
     id: WarrantId
-    document: bytes
+    document: bytes = field(repr=False)  # it names people
     digest: Digest  # of the payload
     state: State
 
@@ -86,13 +86,19 @@ class Registry(Protocol):
     """The warrants and their states, with the database's clock. Raises: DatabaseUnavailable."""
 
     async def register(self, warrant: Registered) -> None:
-        """Keep a new warrant. Durable on return. Raises: Denied `id-in-use` (ids are never reused)."""
+        """Keep a new warrant. Durable on return. Raises: Denied `id-in-use`: none is reused."""
 
     async def amend(self, old: Registered, new: Registered) -> None:
-        """Replace document and state if both still are as in `old`. Raises: Denied `changed-meanwhile`."""
+        """Replace document and state if both still are as in `old`; the payload stays.
+
+        Raises: Denied `changed-meanwhile`.
+        """
 
     async def move(self, warrant: WarrantId, allowed: frozenset[State], to: State) -> None:
-        """Change the state if it is one of `allowed`. Raises: Denied `warrant-unknown`, `wrong-state`."""
+        """Change the state if it is one of `allowed`.
+
+        Raises: Denied `warrant-unknown`, `wrong-state`.
+        """
 
     async def find(self, warrant: WarrantId) -> Registered | None:
         """Give the warrant; None if it was never registered."""
@@ -107,17 +113,31 @@ class Registry(Protocol):
         """Lift exactly this freeze; nothing happens if it isn't in force."""
 
     async def changes(self, since: int) -> Changes:
-        """Give what changed after sequence number `since` (0: everything). Cheap when nothing did."""
+        """Give what changed after sequence number `since` (0: all). Cheap when nothing did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An append happens only if, in its own transaction, this warrant is active and within `valid`."""
+    """What must hold in the transaction of an append, or nothing is appended.
+
+    The warrant is active and its payload is the one meant, the database's clock is in
+    `[valid_from, valid_until)`, and no freeze of the database holds `store` or `instrument`.
+    """
 
     warrant: WarrantId
-    digest: Digest
+    digest: Digest  # of the payload
     valid_from: Instant
     valid_until: Instant
+    store: StoreName
+    instrument: InstrumentName
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A receipt in the log. `sequence` counts from 1, in the order of the appends."""
+
+    sequence: int
+    receipt: bytes  # its canonical encoding
 
 
 class Ledger(Protocol):
@@ -127,12 +147,24 @@ class Ledger(Protocol):
         """Make the receipt durable. On return it is on disk, whatever crashes next.
 
         The condition is checked in the same transaction, by the database's clock; where it fails
-        nothing is appended. Raises: Denied `warrant-not-active`.
+        nothing is appended. Raises: Denied `warrant-not-active`, `frozen`.
         """
+
+    async def receipts(self, since: int, limit: int) -> Sequence[Appended]:
+        """Give at most `limit` receipts after sequence number `since` (0: from the first)."""
 
 
 class TokenKeys(Protocol):
     """The token keys of warrants. Raises: KeyUnavailable, DatabaseUnavailable."""
 
     async def token_key(self, warrant: WarrantId) -> bytes:
-        """Give the warrant's own 16-byte key, made at its first use; the same one ever after."""
+        """Give the warrant's own 16-byte key, made at its first use; the same one ever after.
+
+        None is made for a warrant that was never registered, nor after `destroy`: KeyUnavailable.
+        """
+
+    async def destroy(self, warrant: WarrantId) -> None:
+        """Destroy the warrant's key for good, or the chance to make one. Durable on return.
+
+        Doing it again, or for a warrant that was never registered, changes nothing.
+        """
