@@ -1,0 +1,73 @@
+r"""Minimize a recorded answer, with the same minimizer that the proxy uses and without any service.
+
+Reads the answer from standard input and writes to standard output what the warrant lets out of it;
+a summary of counts goes to standard error. The warrant's signatures, state and validity are not
+looked at. Addresses are tokenized under a key that is thrown away.
+
+  withhold redact --warrant W.json --resource synapse/whois --param user_id=@alice:example.test \
+    < ANSWER.json
+"""
+
+import argparse
+import secrets
+import sys
+
+from withhold import config
+from withhold.commands.documents import read_warrant
+from withhold.commands.options import add_config, add_resource, config_folder, params
+from withhold.commands.recorded import read_input, read_lines
+from withhold.commands.terminal import Exit, note
+from withhold.kinds.token import KEY_SIZE_BYTES
+from withhold.minimize.minimizer import Minimizer
+from withhold.minimize.tally import Tally
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_resource(parser)
+    parser.add_argument(
+        "--ndjson", action="store_true", help="the answer is a stream: one document a line"
+    )
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Minimize standard input to standard output."""
+    minimizer = config.load(config_folder(arguments)).minimizer(
+        read_warrant(arguments.warrant),
+        arguments.resource,
+        params=params(arguments),
+        token_key=secrets.token_bytes(KEY_SIZE_BYTES),
+    )
+    tally = _stream(minimizer) if arguments.ndjson else _answer(minimizer)
+    for line in summary(minimizer, tally):
+        note(line)
+    return Exit.DONE
+
+
+def summary(minimizer: Minimizer, tally: Tally) -> list[str]:
+    """Say in counts what became of an answer."""
+    covered = len(minimizer.allowlist.covered)
+    lines = [
+        f"allowlist  {minimizer.allowlist.digest}",
+        f"fields     {covered} of {len(minimizer.allowlist.entries)} covered",
+        f"records    {tally.records_disclosed} of {tally.records_seen} disclosed",
+    ]
+    withheld = ", ".join(f"{count} {reason}" for reason, count in tally.by_reason().items())
+    return [*lines, f"withheld   {withheld or 'nothing within what is covered'}"]
+
+
+def _answer(minimizer: Minimizer) -> Tally:
+    sys.stdout.buffer.write(minimizer.minimize(read_input()) + b"\n")
+    return minimizer.tally
+
+
+def _stream(minimizer: Minimizer) -> Tally:
+    total = Tally()
+    for line in read_lines():
+        minimized = minimizer.run(line)
+        total.add(minimized.tally)
+        if minimized.body is not None:
+            sys.stdout.buffer.write(minimized.body + b"\n")
+    return total

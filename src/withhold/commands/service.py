@@ -1,0 +1,122 @@
+"""The running Withhold, as the commands reach it: WITHHOLD_URL, and a caller's token.
+
+The token is read from the environment or a private file, never from an argument, and is sent to
+that address only: no proxy of the environment is asked, no redirect followed.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import httpx
+
+from withhold.commands.terminal import printable
+from withhold.config import read_private
+from withhold.errors import BadRequest, WithholdError
+
+DEFAULT_URL: Final = "http://127.0.0.1:8471"
+TIMEOUT_S: Final = 10.0
+MAX_ANSWER_BYTES: Final = 64 * 2**20
+
+Json: TypeAlias = Any  # whatever the control plane answers; each command takes out what it shows
+
+
+class Refused(WithholdError):
+    """The service answered, and said no; `code` is the problem's."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        """`message`: what the service said."""
+        super().__init__(message, hint)
+        self.code = code
+
+
+class Unreachable(WithholdError):
+    """There was no answer that could be used."""
+
+
+def add_token_file(parser: argparse.ArgumentParser) -> None:
+    """Add `--token-file`."""
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="a file (mode 0600) with the caller's token; else WITHHOLD_TOKEN",
+    )
+
+
+class Service:
+    """One control plane. Raises: Refused, Unreachable."""
+
+    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        """`url`: of the control plane, without a path."""
+        self._url = url
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_S,
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
+        )
+
+    def get(self, path: str) -> Json:
+        """Give what stands at `path`."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: bytes = b"{}") -> Json:
+        """Send a JSON document to `path`."""
+        return self._call("POST", path, body)
+
+    def delete(self, path: str, params: Mapping[str, str]) -> Json:
+        """Remove what `params` say at `path`."""
+        return self._call("DELETE", path, None, params)
+
+    def _call(
+        self, method: str, path: str, body: bytes | None, params: Mapping[str, str] | None = None
+    ) -> Json:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        try:
+            answer = self._client.request(
+                method, path, content=body, headers=headers, params=params
+            )
+        except (httpx.HTTPError, httpx.InvalidURL):
+            answer = None
+        if answer is None:
+            message = f"`{printable(self._url)}` did not answer"
+            raise Unreachable(message, "is it the control plane's address? set WITHHOLD_URL")
+        try:
+            document = answer.json()
+        except ValueError:
+            document = None
+        if answer.is_success and document is not None:
+            return document
+        raise _refusal(self._url, answer.status_code, document)
+
+
+def service(arguments: argparse.Namespace) -> Service:
+    """Find the service and the token. Raises: BadRequest, KeyUnavailable."""
+    url = os.environ.get("WITHHOLD_URL") or DEFAULT_URL
+    if not url.startswith(("http://", "https://")):
+        message = "WITHHOLD_URL is no http or https address"
+        raise BadRequest(message, f"such as {DEFAULT_URL}")
+    if arguments.token_file is not None:
+        token = read_private(arguments.token_file).decode(errors="replace").strip()
+    else:
+        token = os.environ.get("WITHHOLD_TOKEN", "").strip()
+    if not token or not token.isascii() or not token.isprintable():
+        message = "there is no token to call with"
+        raise BadRequest(message, "set WITHHOLD_TOKEN, or name a file with --token-file")
+    return Service(url.rstrip("/"), token)
+
+
+def _refusal(url: str, status: int, document: Json) -> WithholdError:
+    if not isinstance(document, dict) or not isinstance(document.get("code"), str):
+        message = f"`{printable(url)}` answered {status}, and not as Withhold does"
+        return Unreachable(message, "is it the control plane's address? set WITHHOLD_URL")
+    code = printable(document["code"])
+    said = document.get("detail") or document.get("title") or ""
+    hint = document.get("hint") or ""
+    text = f"{code}: {printable(str(said))}" if said and said != code else code
+    return Refused(code, text, printable(str(hint)))

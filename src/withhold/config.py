@@ -1,0 +1,171 @@
+"""Configuration on disk: bundle files, the deployment file, secrets. I/O, and nothing decided here.
+
+`load("config")` gives what Python callers work with (contract §11); `load_deployment` what a node
+is wired from. What is read is parsed and checked by the pure modules that the values come from.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from withhold.allowlist.compile import compile_allowlist
+from withhold.allowlist.model import Allowlist
+from withhold.bundle import Bundle, parse_bundle
+from withhold.deployment.model import Deployment, Secret
+from withhold.deployment.parse import parse_deployment
+from withhold.errors import BadRequest, ConfigError, Fault, KeyUnavailable, WarrantError
+from withhold.minimize.minimizer import Minimizer, subject_of
+from withhold.names import ResourceName
+from withhold.warrant.model import Warrant
+
+FOLDERS: Final = ("catalogue", "policy")
+MAX_FILE_BYTES: Final = 4 * 2**20
+MAX_SECRET_BYTES: Final = 64 * 2**10
+
+_ELSEWHERE: Final = Path(__file__).parent / "shipped"  # in a wheel
+_CLONE: Final = Path(__file__).parents[2] / "config"  # in a checkout
+
+
+@dataclass(frozen=True)
+class Config:
+    """Catalogue and policy, ready to answer for a warrant."""
+
+    bundle: Bundle
+
+    def minimizer(
+        self,
+        warrant: Warrant,
+        resource: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        token_key: bytes | None = None,
+    ) -> Minimizer:
+        """Make the minimizer of one resource under one warrant.
+
+        `params`: the parameters of the resource's path; `token_key`: 16 bytes, needed only where
+        addresses are tokenized. The warrant's state, validity and callers are not looked at.
+        Raises: BadRequest, Denied `not-a-target`, WarrantError, KeyUnavailable.
+        """
+        allowlist = self.allowlist(warrant, resource)
+        subject = subject_of(allowlist.resource, warrant.targets, params or {})
+        return Minimizer(allowlist, warrant.targets, warrant.period, subject, token_key)
+
+    def allowlist(self, warrant: Warrant, resource: str) -> Allowlist:
+        """Compile what a warrant lets out of a resource. Raises: BadRequest, WarrantError."""
+        found = self.bundle.catalogue.resources.get(ResourceName(resource))
+        if found is None:
+            names = ", ".join(f"`{name}`" for name in sorted(self.bundle.catalogue.resources))
+            message = f"`{resource}` is no resource of the catalogue"
+            raise BadRequest(message, f"there are {names}")
+        instrument = self.bundle.policy.instruments.get(warrant.instrument)
+        if instrument is None:
+            message = f"the policy has no instrument `{warrant.instrument}`"
+            raise WarrantError(message)
+        if warrant.jurisdiction != instrument.jurisdiction:
+            message = f"the warrant's jurisdiction is not that of `{instrument.name}`"
+            raise WarrantError(message, f"`{instrument.name}` is of `{instrument.jurisdiction}`")
+        return compile_allowlist(warrant, instrument, self.bundle.policy, found)
+
+
+def load(folder: str | os.PathLike[str]) -> Config:
+    """Load catalogue and policy from a configuration folder.
+
+    Raises: ConfigError with file and line of every fault.
+    """
+    return Config(parse_bundle(read_bundle(folder)))
+
+
+def read_bundle(folder: str | os.PathLike[str]) -> dict[str, bytes]:
+    """Read a bundle's files by their path within the folder, such as `policy/us.toml`.
+
+    Raises: ConfigError.
+    """
+    return dict(_bundle_files(Path(folder)))
+
+
+def load_deployment(file: str | os.PathLike[str]) -> Deployment:
+    """Load a deployment file. Raises: ConfigError."""
+    path = Path(file)
+    return parse_deployment(_read(path, str(path)), path.absolute())
+
+
+def read_secret(secret: Secret) -> str:
+    """Give what a reference refers to, without the line's end.
+
+    Raises: KeyUnavailable if there is nothing, or others than the owner could read the file.
+    """
+    if secret.scheme == "env":
+        value = os.environ.get(secret.place)
+        if not value:
+            message = f"the environment variable `{secret.place}` is not set"
+            raise KeyUnavailable(message)
+        return value
+    return read_private(Path(secret.place)).decode(errors="replace").rstrip("\r\n")
+
+
+def read_private(path: Path) -> bytes:
+    """Read a file that only its owner may read. Raises: KeyUnavailable."""
+    try:
+        # O_NONBLOCK: a pipe in the file's place must not hold the process up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        message = f"`{path}` can't be read: {(error.strerror or 'unknown').lower()}"
+        raise KeyUnavailable(message) from None
+    with os.fdopen(descriptor, "rb") as file:
+        # Asked of what was opened, not of the name: between two look-ups the name may move.
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            message = f"`{path}` is not a regular file"
+            raise KeyUnavailable(message)
+        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            message = f"`{path}` is open to others: its mode is {found.st_mode & 0o777:04o}"
+            raise KeyUnavailable(message, f"chmod 600 {path}")
+        content = file.read(MAX_SECRET_BYTES + 1)
+    if not content.strip() or len(content) > MAX_SECRET_BYTES:
+        message = f"`{path}` is empty or too large to be a secret"
+        raise KeyUnavailable(message)
+    return content
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read; one that exists is never replaced.
+
+    Raises: FileExistsError, OSError.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def shipped() -> Path:
+    """Give the folder of the configuration that comes with Withhold."""
+    return _ELSEWHERE if _ELSEWHERE.is_dir() else _CLONE
+
+
+def _bundle_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for name in FOLDERS:
+        inner = folder / name
+        if not inner.is_dir():
+            message = "there is no such folder"
+            hint = "a configuration has catalogue/*.toml and policy/*.toml"
+            raise ConfigError(Fault(str(inner), 0, message, hint))
+        for path in sorted(inner.glob("*.toml")):
+            yield f"{name}/{path.name}", _read(path, str(path))
+
+
+def _read(path: Path, shown: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        message = f"can't be read: {(error.strerror or 'unknown').lower()}"
+        raise ConfigError(Fault(shown, 0, message)) from None
+    if len(content) > MAX_FILE_BYTES:
+        message = f"larger than {MAX_FILE_BYTES} bytes"
+        raise ConfigError(Fault(shown, 0, message))
+    return content

@@ -1,0 +1,206 @@
+"""Warrants: how one is registered, approved, suspended, resumed, revoked and closed.
+
+A signature is what counts: whoever carries it to the control plane only delivers it. So a role is
+enough to make access end, and never enough to make it begin: registering, approving and resuming
+are believed for the signers in force, whoever asked.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from withhold.bundle import Bundle
+from withhold.errors import Denied, WarrantError
+from withhold.kinds.instant import Instant, print_instant
+from withhold.names import SignerRole, State, WarrantId
+from withhold.policy.model import Instrument
+from withhold.ports import Registered, Registry
+from withhold.warrant.model import ApprovedWarrant, Signature, SignedWarrant, Signer
+from withhold.warrant.signed import parse_signed, print_signed
+from withhold.warrant.state import comes_before, state_at
+from withhold.warrant.verify import NEEDS_APPROVAL, NEEDS_INTAKE, Denial, verify_warrant
+
+RESUME_WITHIN_S: Final = 600  # from signing to sending
+CLOCKS_DIFFER_S: Final = 60  # that much a signer's clock may be ahead of the database's
+_WAITS: Final = frozenset({NEEDS_INTAKE, NEEDS_APPROVAL})
+_NEVER: Final = 2**62  # no registry has counted so far: asks for the clock, and for no change
+
+
+@dataclass(frozen=True)
+class Office:
+    """What decides about warrants: the signers in force, the instruments, and this deployment."""
+
+    registry: Registry
+    bundle: Bundle
+    signers: Sequence[Signer]
+    deployment: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A warrant as it stands: what it says, its state now, and whose signature it waits for."""
+
+    registered: Registered
+    signed: SignedWarrant
+    state: State
+    waits_for: str  # empty where nothing is missing
+
+
+async def register(office: Office, document: bytes) -> Standing:
+    """Register a signed warrant; it is active as soon as intake and approvals hold.
+
+    Raises: WarrantError, DatabaseUnavailable, Denied `id-in-use` or the reason of `verify_warrant`.
+    """
+    signed = parse_signed(document)
+    standing = _verified(office, signed, document, await now(office))
+    await office.registry.register(standing.registered)
+    return standing
+
+
+async def approve(office: Office, warrant: WarrantId, document: bytes) -> Standing:
+    """Add the signatures of `document` to a pending warrant.
+
+    `document`: the same payload under further signatures; those that are known may be among them.
+    Raises: as `register`; Denied `warrant-unknown`, `wrong-state`, `changed-meanwhile`.
+    """
+    old, held = await _find(office, warrant)
+    _expect(old, State.PENDING)
+    added = _same_payload(held, parse_signed(document))
+    known = {(each.protected, each.value) for each in held.signatures}
+    fresh = [each for each in added if (each.protected, each.value) not in known]
+    if not fresh:
+        raise Denied("no-new-signature", "the document has no signature that is not known")
+    standing = await _signed_anew(office, held, (*held.signatures, *fresh))
+    await office.registry.amend(old, standing.registered)
+    return standing
+
+
+async def resume(office: Office, warrant: WarrantId, document: bytes) -> Standing:
+    """Bring a suspended warrant back, on an approver's word.
+
+    `document`: the same payload, signed anew by one approver, at most ten minutes ago and later
+    than all signatures that the warrant has. It replaces that approver's earlier signature or joins
+    the others, so that the same statement never serves twice.
+    Raises: as `approve`; Denied `stale-signature`, `wrong-role`.
+    """
+    old, held = await _find(office, warrant)
+    _expect(old, State.SUSPENDED)
+    added = _same_payload(held, parse_signed(document))
+    if len(added) != 1 or added[0].role is not SignerRole.APPROVE:
+        raise Denied("wrong-role", "to resume takes the signature of one approver, and no other")
+    signature, at = added[0], await now(office)
+    latest = max(each.signed_at for each in held.signatures)
+    age_s = at.second - signature.signed_at.second
+    if signature.signed_at <= latest or not -CLOCKS_DIFFER_S <= age_s <= RESUME_WITHIN_S:
+        hint = "sign now, with `withhold warrant resume`"
+        raise Denied("stale-signature", "the approver's signature is not of now", hint)
+    kept = [each for each in held.signatures if each.key_id != signature.key_id]
+    standing = await _signed_anew(office, held, (*kept, signature))
+    if standing.state is not State.ACTIVE:
+        raise Denied(NEEDS_APPROVAL, standing.waits_for)
+    await office.registry.amend(old, standing.registered)
+    return standing
+
+
+async def move(office: Office, warrant: WarrantId, to: State) -> None:
+    """Suspend, revoke or close. Asks nothing of the document: it ends access whatever it holds.
+
+    Raises: Denied `warrant-unknown`, `wrong-state`; DatabaseUnavailable.
+    """
+    await office.registry.move(warrant, comes_before(to), to)
+
+
+async def close(
+    office: Office, warrant: WarrantId, destroy: Callable[[WarrantId], Awaitable[None]]
+) -> None:
+    """Close a warrant and destroy its token key; of a closed one, finish what a crash left.
+
+    Raises: as `move`; KeyUnavailable if the key is still there: close again.
+    """
+    try:
+        await move(office, warrant, State.CLOSED)
+    except Denied:
+        found = await office.registry.find(warrant)
+        if found is None or found.state is not State.CLOSED:
+            raise
+    # CRASH: the warrant is closed and its key is still there. It opens nothing any more, and
+    # closing once more destroys it. The other order would leave an active warrant without its key.
+    await destroy(warrant)
+
+
+async def find(office: Office, warrant: WarrantId) -> Standing:
+    """Give a warrant as it stands. Raises: Denied `warrant-unknown`, DatabaseUnavailable."""
+    registered, signed = await _find(office, warrant)
+    return stand(office, registered, signed, await now(office))
+
+
+async def find_all(office: Office) -> list[Standing]:
+    """Give every warrant as it stands, newest first. Raises: DatabaseUnavailable."""
+    at = await now(office)
+    return [
+        stand(office, registered, parse_signed(registered.document), at)
+        for registered in await office.registry.list()
+    ]
+
+
+async def now(office: Office) -> Instant:
+    """Ask the database's clock, the only one that all nodes share."""
+    return (await office.registry.changes(_NEVER)).now
+
+
+def stand(office: Office, registered: Registered, signed: SignedWarrant, at: Instant) -> Standing:
+    """Say how a registered warrant stands at an instant, as far as its signatures go."""
+    verdict = _verify(office, signed)
+    waits_for = verdict.message if isinstance(verdict, Denial) else ""
+    state = state_at(registered.state, signed.warrant.valid, at)
+    return Standing(registered, signed, state, waits_for)
+
+
+async def _signed_anew(
+    office: Office, held: SignedWarrant, signatures: Sequence[Signature]
+) -> Standing:
+    document = print_signed(held.payload, signatures)
+    # Read back: what is kept can be read again, and has not grown past what a document may be.
+    return _verified(office, parse_signed(document), document, await now(office))
+
+
+def _verified(office: Office, signed: SignedWarrant, document: bytes, at: Instant) -> Standing:
+    """Verify what is about to be kept: every signature in it is valid, or nothing is kept."""
+    verdict = _verify(office, signed)
+    if isinstance(verdict, Denial) and verdict.reason not in _WAITS:
+        raise Denied(verdict.reason, verdict.message)
+    valid = signed.warrant.valid
+    if at >= valid.until:
+        message = f"the warrant was valid until {print_instant(valid.until)}"
+        raise Denied("expired", message)
+    waits_for = verdict.message if isinstance(verdict, Denial) else ""
+    state = State.PENDING if waits_for else State.ACTIVE
+    registered = Registered(signed.warrant.id, document, signed.warrant.digest, state)
+    return Standing(registered, signed, state, waits_for)
+
+
+async def _find(office: Office, warrant: WarrantId) -> tuple[Registered, SignedWarrant]:
+    found = await office.registry.find(warrant)
+    if found is None:
+        raise Denied("warrant-unknown", "no warrant has this id")
+    return found, parse_signed(found.document)
+
+
+def _expect(registered: Registered, state: State) -> None:
+    if registered.state is not state:
+        message = f"the warrant is `{registered.state}`, not `{state}`"
+        raise Denied("wrong-state", message)
+
+
+def _same_payload(held: SignedWarrant, given: SignedWarrant) -> tuple[Signature, ...]:
+    if given.payload != held.payload:
+        message = "the signatures are over another warrant than the one that is registered"
+        raise WarrantError(message, "fetch it with `withhold warrant show`")
+    return given.signatures
+
+
+def _verify(office: Office, signed: SignedWarrant) -> ApprovedWarrant | Denial:
+    instrument: Instrument | None = office.bundle.policy.instruments.get(signed.warrant.instrument)
+    if instrument is None:
+        return Denial("no-such-instrument", "the policy has no instrument of this name")
+    return verify_warrant(signed, office.signers, instrument, office.deployment)

@@ -1,0 +1,126 @@
+"""Listeners: sockets bound before anything is served, and the HTTP server on each.
+
+uvicorn with h11. Its access log is off, since a path names a person; no header of a proxy before
+us is believed; what h11 refuses is answered as a problem like all else.
+"""
+
+import contextlib
+import socket
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from withhold.deployment.model import Limits, Listen
+from withhold.errors import WithholdError
+from withhold.proxy.problem import PROBLEMS
+
+BACKLOG: Final = 1_024
+KEEP_ALIVE_S: Final = 30
+
+
+class Plane(StrEnum):
+    """One of the two listeners."""
+
+    DATA = "data"
+    CONTROL = "control"
+
+
+class CannotListen(WithholdError):
+    """The address is taken, or not this machine's."""
+
+
+class Protocol(H11Protocol):
+    """HTTP/1.1 whose own refusals are problems too."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text is not ours
+        """Refuse what h11 could not take, and close. Called while its exception is handled."""
+        fault = sys.exception()
+        large = isinstance(fault, h11.RemoteProtocolError) and fault.error_status_hint == 431  # noqa: PLR2004 - RFC 6585 §5
+        problem = PROBLEMS["headers-too-large" if large else "bad-request"]
+        body = problem.encode()
+        headers = [
+            ("content-type", "application/problem+json"),
+            ("content-length", str(len(body))),
+            ("cache-control", "no-store"),
+            ("connection", "close"),
+        ]
+        for event in (
+            h11.Response(status_code=problem.status, headers=headers),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+class Shared(socket.socket):
+    """A listening socket that several processes accept from, made of a descriptor.
+
+    asyncio accepts as many connections at a time as its `backlog`: one process would take them all.
+    So it is told 1, which must not become the length of the kernel's queue.
+    """
+
+    def listen(self, backlog: int = 0, /) -> None:
+        """Leave the queue as `bind` made it."""
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: two servers share one process, and one of them would win."""
+        yield
+
+
+def bind(listen: Listen) -> socket.socket:
+    """Bind and listen. Raises: CannotListen."""
+    try:
+        return socket.create_server(
+            (listen.host, listen.port),
+            family=socket.AF_INET6 if ":" in listen.host else socket.AF_INET,
+            backlog=BACKLOG,
+        )
+    except OSError as error:
+        message = (
+            f"can't listen on `{listen.host}` port {listen.port}: "
+            f"{(error.strerror or 'unknown').lower()}"
+        )
+    raise CannotListen(message, "another Withhold may be running; see `listen` in the file")
+
+
+def address_of(bound: socket.socket) -> str:
+    """Write the address as a URL has it."""
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def server(app: ASGIApp, limits: Limits, drain_s: float, *, shared: bool = False) -> Server:
+    """Make a server of `app`; requests under way get `drain_s` seconds to end when it stops.
+
+    `shared`: it serves a `Shared` socket.
+    """
+    return Server(
+        uvicorn.Config(
+            app,
+            http=Protocol,
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            backlog=1 if shared else BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=round(drain_s),
+            h11_max_incomplete_event_size=limits.max_header_bytes,
+        )
+    )

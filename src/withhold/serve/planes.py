@@ -1,0 +1,62 @@
+"""Planes: one or both of them on one event loop, until told to stop."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from socket import socket
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from withhold.deployment.model import Limits
+from withhold.errors import WithholdError
+from withhold.serve.listener import Plane, Server, server
+
+
+class ServerEnded(WithholdError):
+    """A server ended and nobody had told it to."""
+
+
+async def serve_planes(
+    apps: Mapping[Plane, ASGIApp],
+    sockets: Mapping[Plane, socket],
+    limits: Limits,
+    stop: asyncio.Event,
+    *,
+    drain_s: float,
+    shared: bool = False,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve each plane on its socket until `stop`, then let requests under way end.
+
+    `ready` is called once every plane answers. Raises: ServerEnded.
+    """
+    servers = {plane: server(app, limits, drain_s, shared=shared) for plane, app in apps.items()}
+    tasks = [
+        asyncio.ensure_future(each.serve(sockets=[sockets[plane]]))
+        for plane, each in servers.items()
+    ]
+    stopping = asyncio.ensure_future(stop.wait())
+    watched: set[asyncio.Future[Any]] = {stopping, *tasks}
+    try:
+        ended = await _until_started(servers.values(), watched)
+        if not ended:
+            ready()
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        for each in servers.values():
+            each.should_exit = True
+        await asyncio.gather(*tasks)
+    if not stop.is_set():
+        message = "a plane stopped serving"
+        raise ServerEnded(message)
+
+
+async def _until_started(servers: Collection[Server], watched: set[asyncio.Future[Any]]) -> bool:
+    """Wait until all have started; tell whether something that is watched ended before."""
+    while not all(each.started for each in servers):
+        # uvicorn has no event for it, and looks at its own state ten times a second.
+        done, _ = await asyncio.wait(watched, timeout=0.01, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            return True
+    return False
