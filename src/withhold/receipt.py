@@ -44,6 +44,7 @@ class Receipt:
     records_disclosed: int = 0
     withheld: Mapping[str, int] = field(default_factory=dict)  # reason → count
     size_bytes: int = 0
+    content_digest: Digest | None = None  # of the body as sent; None where none was
 
     def encode(self) -> bytes:
         """Give the canonical bytes. Source: RFC 8785."""
