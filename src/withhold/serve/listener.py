@@ -35,6 +35,10 @@ class CannotListen(WithholdError):
     """The address is taken, or not this machine's."""
 
 
+class ServerEnded(WithholdError):
+    """A server ended and nobody had told it to."""
+
+
 class Protocol(H11Protocol):
     """HTTP/1.1 whose own refusals are problems too."""
 
@@ -77,6 +81,13 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none: two servers share one process, and one of them would win."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start. Raises: ServerEnded, where uvicorn would end the process."""
+        with contextlib.suppress(SystemExit):
+            return await super().startup(sockets)
+        message = "a plane could not start"
+        raise ServerEnded(message)
 
 
 def bind(listen: Listen) -> socket.socket:

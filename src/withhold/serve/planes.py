@@ -8,12 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from withhold.deployment.model import Limits
-from withhold.errors import WithholdError
-from withhold.serve.listener import Plane, Server, server
-
-
-class ServerEnded(WithholdError):
-    """A server ended and nobody had told it to."""
+from withhold.serve.listener import Plane, Server, ServerEnded, server
 
 
 async def serve_planes(
