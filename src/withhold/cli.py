@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
-from withhold.commands.terminal import Exit, complain, note
 from withhold.errors import BadRequest, WithholdError
+from withhold.terminal import Exit, complain, note
 
 # The command, its module, and what it does: the parser and a test of the documentation read it.
 COMMANDS: Final = {

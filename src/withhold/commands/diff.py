@@ -18,7 +18,7 @@ from withhold.allowlist.diff import Change, Verdict, diff, verdict_of
 from withhold.bundle import Bundle, parse_bundle
 from withhold.commands.options import add_json
 from withhold.commands.service import Unreachable, add_token_file, service
-from withhold.commands.terminal import Exit, Ink, out, out_json, paint, table
+from withhold.terminal import Exit, Ink, out, out_json, paint, table
 
 LIVE = "live"
 _INK = {

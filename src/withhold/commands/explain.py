@@ -18,10 +18,10 @@ from withhold.allowlist.model import Allowlist
 from withhold.commands.documents import read_warrant
 from withhold.commands.options import add_config, add_json, add_resource, config_folder, params
 from withhold.commands.recorded import read_file, read_input
-from withhold.commands.terminal import Exit, Ink, out, out_json, paint, table
 from withhold.kinds.token import KEY_SIZE_BYTES
 from withhold.minimize.tally import Tally
 from withhold.names import Treatment
+from withhold.terminal import Exit, Ink, out, out_json, paint, table
 
 _INK = {
     Treatment.DISCLOSE: Ink.GREEN,

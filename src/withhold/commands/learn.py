@@ -16,12 +16,12 @@ from withhold.catalogue.learn import Json, Undeclared, learn
 from withhold.catalogue.model import Resource
 from withhold.commands.options import add_config, add_json, config_folder
 from withhold.commands.recorded import read_input
-from withhold.commands.terminal import Exit, note, out, out_json
 from withhold.errors import BadRequest
 from withhold.kinds.form import Form
 from withhold.minimize.document import parse_document
 from withhold.names import Part, ResourceName
 from withhold.paths import print_path
+from withhold.terminal import Exit, note, out, out_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

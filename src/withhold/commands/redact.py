@@ -16,10 +16,10 @@ from withhold import config
 from withhold.commands.documents import read_warrant
 from withhold.commands.options import add_config, add_resource, config_folder, params
 from withhold.commands.recorded import read_input, read_lines
-from withhold.commands.terminal import Exit, note
 from withhold.kinds.token import KEY_SIZE_BYTES
 from withhold.minimize.minimizer import Minimizer
 from withhold.minimize.tally import Tally
+from withhold.terminal import Exit, note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
-from withhold.commands.terminal import printable
 from withhold.config import read_private
 from withhold.errors import BadRequest, WithholdError
+from withhold.terminal import printable
 
 DEFAULT_URL: Final = "http://127.0.0.1:8471"
 TIMEOUT_S: Final = 10.0

@@ -21,7 +21,10 @@ from urllib.parse import quote
 from withhold.commands.documents import describe, read_document, read_key
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
-from withhold.commands.terminal import (
+from withhold.errors import BadRequest
+from withhold.kinds.instant import Instant
+from withhold.names import SignerRole
+from withhold.terminal import (
     Exit,
     Ink,
     note,
@@ -31,9 +34,6 @@ from withhold.commands.terminal import (
     printable,
     table,
 )
-from withhold.errors import BadRequest
-from withhold.kinds.instant import Instant
-from withhold.names import SignerRole
 from withhold.warrant.parse import parse_warrant
 from withhold.warrant.signed import add_signature, parse_signed
 
