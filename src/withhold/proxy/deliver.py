@@ -1,0 +1,159 @@
+"""Delivery: the store is asked, and what may leave of its answer leaves.
+
+Whole answers end in one place, `_send_whole`: minimized, then released by a durable entry, then
+sent. A fault of the store leaves an entry too before the caller hears of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from withhold.catalogue.model import Page
+from withhold.deployment.model import Limits
+from withhold.errors import StoreError, StoreFailed, StoreTimeout, StoreTooLarge
+from withhold.minimize.minimizer import Minimized, Minimizer
+from withhold.minimize.tally import Tally
+from withhold.ports import Store
+from withhold.proxy.ask import ask, read_lines, read_whole, walk
+from withhold.proxy.disclosure import Clerk, Disclosure, Sent, whole
+from withhold.proxy.pages import join_pages
+from withhold.proxy.problem import problem_of
+from withhold.proxy.reply import Reply
+from withhold.proxy.stream import minimize, stream
+from withhold.proxy.target import build_target
+from withhold.proxy.warrants import Standing, check_standing
+from withhold.proxy.watch import Watch
+from withhold.receipt import Stage
+
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A request that may be answered, and what answering it takes."""
+
+    disclosure: Disclosure
+    minimizer: Minimizer
+    store: Store | None  # None: the catalogue knows it and the deployment doesn't
+    params: Mapping[str, str]  # as the store writes them
+    takes_ndjson: bool
+    http_version: str
+    limits: Limits
+    standing: Standing
+    clerk: Clerk
+    reply: Reply
+
+
+async def deliver(delivery: Delivery) -> Sent:
+    """Answer, and tell what was sent. Raises: WithholdError."""
+    try:
+        return await _deliver(delivery)
+    except StoreError as error:
+        if not delivery.reply.begun:  # a stream makes its own closing entry
+            code = problem_of(error).code
+            await delivery.clerk.note(delivery.disclosure, Stage.RELEASE, code)
+        raise
+
+
+async def _deliver(delivery: Delivery) -> Sent:
+    allowlist = delivery.disclosure.allowlist
+    if not allowlist.leaves:
+        return await _send_whole(delivery, None, Tally())
+    if delivery.store is None:
+        raise StoreFailed("no store of this name is deployed")
+    page = allowlist.resource.page
+    if page is None:
+        return await _deliver_one(delivery, delivery.store)
+    if delivery.takes_ndjson:
+        return await _deliver_pages_as_lines(delivery, delivery.store, page)
+    return await _deliver_pages(delivery, delivery.store, page)
+
+
+async def _deliver_one(delivery: Delivery, store: Store) -> Sent:
+    """Answer with the store's one answer, or with its lines."""
+    resource = delivery.disclosure.allowlist.resource
+    limits = delivery.limits
+    minimized = Minimized(None, Tally())
+    async with _deadline(limits.answer_timeout_s) as deadline:
+        target = build_target(resource, delivery.params, None)
+        async with ask(store, resource, target) as answer:
+            if answer is not None and answer.ndjson:
+                deadline.reschedule(None)  # a stream lasts as long as it gives
+                async with aclosing(read_lines(answer, limits.max_line_bytes)) as lines:
+                    return await _stream(delivery, lines)
+            body = None if answer is None else await read_whole(answer, limits.max_answer_bytes)
+        if body is not None:
+            minimized = await minimize(delivery.minimizer, body)
+    return await _send_whole(delivery, minimized.body, minimized.tally)
+
+
+async def _deliver_pages(delivery: Delivery, store: Store, page: Page) -> Sent:
+    """Answer once with all pages; each is minimized before the next is asked for."""
+    allowlist = delivery.disclosure.allowlist
+    limits = delivery.limits
+    size_bytes = 0
+    tally = Tally()
+    kept: list[bytes] = []
+    pages = walk(store, allowlist.resource, page, delivery.params, limits.max_answer_bytes)
+    async with _deadline(limits.answer_timeout_s), aclosing(pages):
+        async for body in pages:
+            size_bytes += len(body)
+            if size_bytes > limits.max_answer_bytes:
+                raise StoreTooLarge("the store's pages together are larger than the limit")
+            minimized = await minimize(delivery.minimizer, body)
+            tally.add(minimized.tally)
+            if minimized.body is not None:
+                kept.append(minimized.body)
+    return await _send_whole(delivery, join_pages(allowlist, kept) if kept else None, tally)
+
+
+async def _deliver_pages_as_lines(delivery: Delivery, store: Store, page: Page) -> Sent:
+    """Answer with a line for each page."""
+    resource = delivery.disclosure.allowlist.resource
+    pages = walk(store, resource, page, delivery.params, delivery.limits.max_answer_bytes)
+    async with aclosing(pages):
+        return await _stream(delivery, ([body] async for body in pages))
+
+
+async def _stream(delivery: Delivery, batches: AsyncIterator[list[bytes]]) -> Sent:
+    disclosure = delivery.disclosure
+    store = disclosure.allowlist.resource.store
+
+    def check() -> None:
+        check_standing(delivery.standing, disclosure.warrant, store)
+
+    async with Watch(check, delivery.reply.gone) as watch:
+        return await stream(
+            disclosure,
+            delivery.minimizer,
+            batches,
+            reply=delivery.reply,
+            clerk=delivery.clerk,
+            watch=watch,
+            http_version=delivery.http_version,
+        )
+
+
+async def _send_whole(delivery: Delivery, body: bytes | None, tally: Tally) -> Sent:
+    """Release a whole answer, and send it. `body`: None where nothing stands."""
+    content = delivery.minimizer.empty_root if body is None else body
+    sent = whole(content, tally)
+    await delivery.clerk.release(delivery.disclosure, Stage.RELEASE, sent)
+    # CRASH: from here on the entry says `disclosed`, though nothing may have left.
+    headers = [*delivery.disclosure.headers(_JSON), ("Content-Digest", str(sent.digest))]
+    await delivery.reply.whole(200, headers, content)
+    return sent
+
+
+@asynccontextmanager
+async def _deadline(timeout_s: float) -> AsyncIterator[asyncio.Timeout]:
+    """Bound what is done within. Raises: StoreTimeout."""
+    late = False
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            yield deadline
+    except TimeoutError:
+        late = True
+    if late:
+        raise StoreTimeout("the store did not answer in time")

@@ -1,0 +1,85 @@
+"""Pages: the cursor of the next one, and many minimized pages as one answer. Pure.
+
+Cursors neither leave nor enter: they are read here from what the store sent, go back to the store,
+and are no part of what is joined unless the allowlist covers them as a field.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+import msgspec
+
+from withhold.allowlist.model import Allowlist
+from withhold.errors import Malformed
+from withhold.paths import Names, Path, Wild
+
+MAX_CURSOR_BYTES: Final = 4 * 2**10
+
+_NUMBERS: Final = tuple(bytes([digit]) for digit in b"-0123456789")
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT: Final = msgspec.json.Decoder(str)
+_Decoded = TypeVar("_Decoded")
+
+
+def cursor_of(body: bytes, next_at: Names) -> str | None:
+    """Give the cursor that stands at `next_at`, or None if this is the last page.
+
+    `body`: a page as the store sent it. What stands beside the cursor is skipped undecoded.
+    Raises: Malformed for a cursor that is no scalar, or too long: the answer would be cut short.
+    """
+    found = body
+    for name in next_at:
+        members = _members(found)
+        found = bytes(members[name]) if name in members else b"null"
+        if found == b"null":
+            return None
+    if len(found) > MAX_CURSOR_BYTES:
+        raise Malformed("the cursor of the next page is too long")
+    if found[:1] == b'"':
+        return _decode(_TEXT, found) or None
+    if found[:1] in _NUMBERS:
+        return found.decode("ascii")
+    raise Malformed("the cursor of the next page is neither a string nor a number")
+
+
+def join_pages(allowlist: Allowlist, pages: Sequence[bytes]) -> bytes:
+    """Join minimized pages into one answer. `pages`: compact JSON objects, as the minimizer prints.
+
+    The outermost arrays are concatenated; members keyed by data are numbered through, for a key
+    that two pages share would hide one of its values; of any other leaf the first page's counts.
+    """
+    return _join([entry.field.path for entry in allowlist.leaves], list(pages))
+
+
+def _join(paths: Sequence[Path], pages: list[bytes]) -> bytes:
+    """Join what stands at one place in each page; `paths` lead on from there."""
+    heads = {path[0] for path in paths if path}
+    if Wild.ELEMENTS in heads:
+        # Compact and never empty: what stands between the brackets is whole elements.
+        return b"[" + b",".join(page[1:-1] for page in pages) + b"]"
+    if Wild.MEMBERS in heads:
+        values = [value for page in pages for value in _members(page).values()]
+        return msgspec.json.encode({str(i): value for i, value in enumerate(values, 1)})
+    if not heads:
+        return pages[0]
+    joined: dict[str, msgspec.Raw] = {}
+    members = [_members(page) for page in pages]
+    for name in sorted(str(head) for head in heads):
+        found = [bytes(each[name]) for each in members if name in each]
+        if found:
+            inner = [path[1:] for path in paths if path and path[0] == name]
+            joined[name] = msgspec.Raw(_join(inner, found))
+    return msgspec.json.encode(joined)
+
+
+def _members(text: bytes) -> dict[str, msgspec.Raw]:
+    """Give an object's members undecoded. Raises: Malformed."""
+    return _decode(_MEMBERS, text)
+
+
+def _decode(decoder: msgspec.json.Decoder[_Decoded], text: bytes) -> _Decoded:
+    """Decode, and let no exception of the decoder out, nor attached to ours."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decoder.decode(text)
+    raise Malformed("the cursor of the next page does not stand where it should")

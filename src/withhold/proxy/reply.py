@@ -1,0 +1,58 @@
+"""Replies: the ASGI messages of a whole answer, a problem or a stream.
+
+INVARIANT: a stream that is not ended has no last chunk, so the client sees that it is broken
+(RFC 9112 §7.1); whoever raises after `begin` leaves it so.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.types import Receive, Send
+
+from withhold.proxy.problem import Problem
+
+Headers = Sequence[tuple[str, str]]
+
+NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+class Reply:
+    """One response, begun at most once."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        """Both as ASGI has them."""
+        self._receive = receive
+        self._send = send
+        self.begun = False
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer that is all there."""
+        await self._start(status, [*headers, ("Content-Length", str(len(body)))])
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def problem(self, problem: Problem) -> None:
+        """Send a problem."""
+        headers = [("Content-Type", "application/problem+json"), *problem.headers]
+        await self.whole(problem.status, headers, problem.encode())
+
+    async def begin(self, headers: Headers) -> None:
+        """Begin a stream."""
+        await self._start(200, headers)
+
+    async def more(self, body: bytes) -> None:
+        """Send a part of a stream."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def end(self) -> None:
+        """End a stream: all of it was sent."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def gone(self) -> None:
+        """Return once the client has gone."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _start(self, status: int, headers: Headers) -> None:
+        self.begun = True
+        encoded = [(n.lower().encode(), v.encode("latin-1")) for n, v in [*headers, NO_STORE]]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
