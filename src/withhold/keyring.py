@@ -1,0 +1,130 @@
+"""Keys: what they are, how a warrant's token key is wrapped, how the others are written. Pure.
+
+A token key rests in the database under AES key wrap (RFC 3394), by a key that HKDF (RFC 5869)
+derives from the key-encryption key for this warrant alone: a wrapped key that was moved to another
+warrant does not open. Both need no nonce, so there is none to repeat, and every build of
+`cryptography` has them, which is not so for AES-SIV and AES-GCM-SIV.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from withhold.errors import KeyUnavailable
+from withhold.kinds.token import KEY_SIZE_BYTES
+from withhold.names import WarrantId
+
+SECRET_BYTES: Final = 32  # of a key-encryption key, of a cache key, of a caller's token
+TOKEN_PREFIX: Final = "wh_"  # noqa: S105 - lets a secret scanner know a caller's token by sight
+PUBLIC_KEY_BYTES: Final = 32  # RFC 8032 §5.1.5
+
+_INFO: Final = b"withhold token key wrap v1\0"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """A deployment's own keys. Of each, the highest version is used and all can be read with."""
+
+    encryption: Mapping[int, bytes] = field(repr=False)  # key-encryption keys, by version
+    cache: Mapping[int, bytes] = field(repr=False)  # cache-authentication keys, by version
+
+    @property
+    def encryption_version(self) -> int:
+        """The version that new keys are wrapped by."""
+        return max(self.encryption)
+
+    @property
+    def cache_key(self) -> bytes:
+        """The key that authenticates cache entries."""
+        return self.cache[max(self.cache)]
+
+
+def wrap_key(ring: KeyRing, warrant: WarrantId, key: bytes) -> tuple[int, bytes]:
+    """Wrap a token key for one warrant; gives the version of the key it is wrapped by, too."""
+    if len(key) != KEY_SIZE_BYTES:
+        message = f"a token key has {KEY_SIZE_BYTES} bytes, not {len(key)}"
+        raise ValueError(message)
+    version = ring.encryption_version
+    return version, aes_key_wrap(_derive(ring.encryption[version], warrant), key)
+
+
+def unwrap_key(ring: KeyRing, warrant: WarrantId, version: int, wrapped: bytes) -> bytes:
+    """Unwrap the token key of this warrant. Raises: KeyUnavailable if it is any other's."""
+    encryption = ring.encryption.get(version)
+    if encryption is None:
+        message = f"version {version} of the key-encryption key is missing"
+        raise KeyUnavailable(message, "token keys are still wrapped by it")
+    try:
+        key = aes_key_unwrap(_derive(encryption, warrant), wrapped)
+    except InvalidUnwrap:
+        key = b""
+    if len(key) != KEY_SIZE_BYTES:
+        message = f"the token key of `{warrant}` does not open: it is another's, or damaged"
+        raise KeyUnavailable(message)
+    return key
+
+
+def print_private_key(key: Ed25519PrivateKey) -> bytes:
+    """Give PKCS #8 in PEM, unencrypted. Source: RFC 8410 §7."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def parse_private_key(data: bytes) -> Ed25519PrivateKey:
+    """Read what `print_private_key` gave. Raises: KeyUnavailable."""
+    try:
+        key = load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyUnavailable("the private key is not unencrypted PKCS #8 in PEM") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyUnavailable("the private key is not one for Ed25519")
+    return key
+
+
+def print_public_key(key: Ed25519PrivateKey) -> str:
+    """Give a signer's `public_key` as `withhold.toml` has it: 32 bytes in base64."""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode("ascii")
+
+
+def parse_public_key(text: str) -> bytes | None:
+    """Read a signer's `public_key`: 32 bytes in base64; None if it isn't one."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return key if len(key) == PUBLIC_KEY_BYTES else None
+
+
+def print_token(secret: bytes) -> str:
+    """Give a caller's token of 32 random bytes."""
+    if len(secret) != SECRET_BYTES:
+        message = f"a token has {SECRET_BYTES} bytes, not {len(secret)}"
+        raise ValueError(message)
+    return TOKEN_PREFIX + base64.urlsafe_b64encode(secret).rstrip(b"=").decode("ascii")
+
+
+def token_digest(token: str) -> str:
+    """Give a caller's `token_sha256`: SHA-256 of the token as it is sent, in hexadecimal.
+
+    No salt and no stretching: 256 random bits are not guessed, and every request looks this up.
+    """
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _derive(encryption: bytes, warrant: WarrantId) -> bytes:
+    info = _INFO + warrant.encode()
+    return HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=info).derive(encryption)
