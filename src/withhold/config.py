@@ -5,12 +5,12 @@ is wired from. What is read is parsed and checked by the pure modules that the v
 """
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from withhold.adapters.keyfiles import read_private
 from withhold.allowlist.compile import compile_allowlist
 from withhold.allowlist.model import Allowlist
 from withhold.bundle import Bundle, parse_bundle
@@ -23,9 +23,8 @@ from withhold.warrant.model import Warrant
 
 FOLDERS: Final = ("catalogue", "policy")
 MAX_FILE_BYTES: Final = 4 * 2**20
-MAX_SECRET_BYTES: Final = 64 * 2**10
 
-_ELSEWHERE: Final = Path(__file__).parent / "shipped"  # in a wheel
+_WHEEL: Final = Path(__file__).parent / "shipped"
 _CLONE: Final = Path(__file__).parents[2] / "config"  # in a checkout
 
 
@@ -103,48 +102,16 @@ def read_secret(secret: Secret) -> str:
             message = f"the environment variable `{secret.place}` is not set"
             raise KeyUnavailable(message)
         return value
-    return read_private(Path(secret.place)).decode(errors="replace").rstrip("\r\n")
-
-
-def read_private(path: Path) -> bytes:
-    """Read a file that only its owner may read. Raises: KeyUnavailable."""
-    try:
-        # O_NONBLOCK: a pipe in the file's place must not hold the process up.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        message = f"`{path}` can't be read: {(error.strerror or 'unknown').lower()}"
-        raise KeyUnavailable(message) from None
-    with os.fdopen(descriptor, "rb") as file:
-        # Asked of what was opened, not of the name: between two look-ups the name may move.
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            message = f"`{path}` is not a regular file"
-            raise KeyUnavailable(message)
-        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            message = f"`{path}` is open to others: its mode is {found.st_mode & 0o777:04o}"
-            raise KeyUnavailable(message, f"chmod 600 {path}")
-        content = file.read(MAX_SECRET_BYTES + 1)
-    if not content.strip() or len(content) > MAX_SECRET_BYTES:
-        message = f"`{path}` is empty or too large to be a secret"
+    value = read_private(Path(secret.place)).decode("utf-8", "replace").rstrip("\r\n")
+    if not value:
+        message = f"`{secret.place}` is empty"
         raise KeyUnavailable(message)
-    return content
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner may read; one that exists is never replaced.
-
-    Raises: FileExistsError, OSError.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    return value
 
 
 def shipped() -> Path:
     """Give the folder of the configuration that comes with Withhold."""
-    return _ELSEWHERE if _ELSEWHERE.is_dir() else _CLONE
+    return _WHEEL if _WHEEL.is_dir() else _CLONE
 
 
 def _bundle_files(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,13 +1,8 @@
-"""Warrants and keys as files: what the commands read before they do anything."""
+"""Warrants as files: what the commands read, and what they show before a person signs."""
 
-import contextlib
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from withhold.config import read_private
-from withhold.errors import KeyUnavailable, WarrantError
+from withhold.errors import WarrantError
 from withhold.kinds.instant import print_instant
 from withhold.paths import print_path
 from withhold.warrant.model import Interval, Target, Warrant
@@ -28,18 +23,6 @@ def read_document(path: Path) -> bytes:
 def read_warrant(path: Path) -> Warrant:
     """Read what a warrant says; signatures are not looked at. Raises: WarrantError, OSError."""
     return parse_warrant(read_document(path))
-
-
-def read_key(path: Path) -> Ed25519PrivateKey:
-    """Read a signer's private key. Raises: KeyUnavailable."""
-    key: object = None
-    # TypeError: the file asks for a password. Neither error's text is ours to repeat.
-    with contextlib.suppress(ValueError, TypeError):
-        key = load_pem_private_key(read_private(path), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        message = f"`{path}` holds no Ed25519 private key"
-        raise KeyUnavailable(message, "`withhold keys signer NAME` makes one")
-    return key
 
 
 def describe(warrant: Warrant) -> list[tuple[str, str]]:

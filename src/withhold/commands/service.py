@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
-from withhold.config import read_private
+from withhold.adapters.keyfiles import read_private
 from withhold.errors import BadRequest, WithholdError
 from withhold.terminal import printable
 

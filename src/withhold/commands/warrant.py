@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from withhold.commands.documents import describe, read_document, read_key
+from withhold.adapters.keyfiles import load_signer_key
+from withhold.commands.documents import describe, read_document
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
 from withhold.errors import BadRequest
@@ -125,7 +126,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     _describe(document)
     signed = add_signature(
         document,
-        read_key(arguments.key),
+        load_signer_key(arguments.key),
         arguments.signer,
         arguments.role,
         arguments.deployment,
@@ -147,7 +148,7 @@ def _approve(arguments: argparse.Namespace) -> int:
     _ask(arguments, document, "approve this warrant")
     signed = add_signature(
         document,
-        read_key(arguments.key),
+        load_signer_key(arguments.key),
         arguments.signer,
         SignerRole.APPROVE,
         deployment,
@@ -163,7 +164,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     # A signature of its own over the same payload: the earlier ones are not sent again.
     signed = add_signature(
         parse_signed(document).payload,
-        read_key(arguments.key),
+        load_signer_key(arguments.key),
         arguments.signer,
         SignerRole.APPROVE,
         deployment,
@@ -225,9 +226,10 @@ def _standing(found: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - the servic
     rows = [("state", printable(found["state"]))]
     if found["waits_for"]:
         rows.append(("waits for", printable(found["waits_for"])))
-    for each in found["signatures"]:
-        rows.append(("signed", printable(f"{each['at']} by {each['signer']}, {each['role']}")))
-    return rows
+    return rows + [
+        ("signed", printable(f"{each['at']} by {each['signer']}, {each['role']}"))
+        for each in found["signatures"]
+    ]
 
 
 def _state(state: str) -> str:

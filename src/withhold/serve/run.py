@@ -21,7 +21,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def serve(file: Path, workers: int) -> None:
-    """Serve both planes until SIGTERM or SIGINT. Raises: WithholdError before anything is served."""
+    """Serve both planes until SIGTERM or SIGINT. Raises: WithholdError, before it serves."""
     deployment = config.load_deployment(file)
     # What is wrong is found here, once, and not in each worker over and over.
     asyncio.run(wiring.check(deployment))

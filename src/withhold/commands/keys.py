@@ -1,0 +1,145 @@
+"""Make keys: a deployment's own, a signer's pair, a caller's token.
+
+Private keys go to new files (mode 0600), and a key that is there is never replaced. What the
+deployment file needs of a signer or a caller is printed as a block to paste into it.
+
+  withhold keys init
+  withhold keys signer approver-1 --role approve --person "A. Approver"
+  withhold keys caller disclosure-service --role disclose --store synapse
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from withhold import config
+from withhold.adapters.keyfiles import make_keys, make_signer_key, make_token, write_private
+from withhold.commands.options import add_config, add_json, deployment_file
+from withhold.errors import BadRequest
+from withhold.keyring import print_public_key, token_digest
+from withhold.names import Role, SignerRole
+from withhold.terminal import Exit, note, out, out_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the commands take."""
+    kinds = parser.add_subparsers(title="what to make", metavar="KIND", required=True)
+    init = kinds.add_parser("init", help="make the deployment's own keys, where one is missing")
+    add_config(init)
+    add_json(init)
+    init.set_defaults(run=_init)
+
+    signer = kinds.add_parser("signer", help="make a signer's pair of keys")
+    signer.add_argument("name", metavar="NAME", help="what the deployment file calls the signer")
+    signer.add_argument(
+        "--role",
+        type=SignerRole,
+        choices=list(SignerRole),
+        default=SignerRole.APPROVE,
+        metavar="intake|approve",
+        help="what the signatures mean (default: approve)",
+    )
+    signer.add_argument("--person", default="", metavar="TEXT", help="whose key it is")
+    signer.add_argument(
+        "--out", type=Path, metavar="FILE", help="the new private key (default: NAME.key)"
+    )
+    add_json(signer)
+    signer.set_defaults(run=_signer)
+
+    caller = kinds.add_parser("caller", help="make a caller's token; it is printed once")
+    caller.add_argument("name", metavar="NAME", help="what the deployment file calls the caller")
+    caller.add_argument(
+        "--role",
+        type=Role,
+        choices=list(Role),
+        action="append",
+        metavar="|".join(Role),
+        help="what the caller may do, more than once if need be (default: disclose)",
+    )
+    caller.add_argument(
+        "--store", action="append", default=[], metavar="NAME", help="a store it may ask"
+    )
+    caller.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the token to a new file, do not print it"
+    )
+    add_json(caller)
+    caller.set_defaults(run=_caller)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    folder = config.load_deployment(deployment_file(arguments)).keys_path
+    made = make_keys(folder)
+    if arguments.json:
+        out_json({"folder": str(folder), "made": [path.name for path in made]})
+        return Exit.DONE
+    for path in made:
+        out(f"made {path}")
+    if not made:
+        out(f"nothing to make: all keys are in {folder}")
+    return Exit.DONE
+
+
+def _signer(arguments: argparse.Namespace) -> int:
+    path: Path = arguments.out or Path(f"{_name(arguments)}.key")
+    public = print_public_key(make_signer_key(path))
+    if arguments.json:
+        out_json({"name": arguments.name, "public_key": public, "file": str(path)})
+        return Exit.DONE
+    person = arguments.person or arguments.name
+    for line in signer_block(arguments.name, person, arguments.role, public):
+        out(line)
+    note(f"made {path}: the private key, which never leaves its owner")
+    return Exit.DONE
+
+
+def _caller(arguments: argparse.Namespace) -> int:
+    token, name = make_token(), _name(arguments)
+    if arguments.out is not None:
+        write_private(arguments.out, f"{token}\n".encode())
+    if arguments.json:
+        shown = {} if arguments.out is not None else {"token": token}
+        out_json({"name": name, "token_sha256": token_digest(token), **shown})
+        return Exit.DONE
+    roles = arguments.role or [Role.DISCLOSE]
+    if arguments.out is None:
+        out(token)
+    else:
+        note(f"made {arguments.out}: the token")
+    note("for the deployment file:")
+    for line in caller_block(name, token_digest(token), roles, arguments.store):
+        note(line)
+    return Exit.DONE
+
+
+def signer_block(name: str, person: str, role: SignerRole, public_key: str) -> list[str]:
+    """Give a `[[signer]]` of the deployment file."""
+    return [
+        "[[signer]]",
+        f"name = {_quoted(name)}",
+        f"person = {_quoted(person)}",
+        f"role = {_quoted(role)}",
+        f"public_key = {_quoted(public_key)}",
+    ]
+
+
+def caller_block(name: str, digest: str, roles: list[Role], stores: list[str]) -> list[str]:
+    """Give a `[[caller]]` of the deployment file."""
+    return [
+        "[[caller]]",
+        f"name = {_quoted(name)}",
+        f"token_sha256 = {_quoted(digest)}",
+        f"roles = [{', '.join(map(_quoted, roles))}]",
+        f"stores = [{', '.join(map(_quoted, stores))}]",
+    ]
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    name: str = arguments.name
+    if not name or not name.isprintable() or "/" in name:
+        message = "a name is one word or more, without `/`"
+        raise BadRequest(message)
+    return name
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(str(text), ensure_ascii=False)
