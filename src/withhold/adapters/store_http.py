@@ -16,7 +16,7 @@ import httpx
 
 from withhold.adapters.encodings import ACCEPT_ENCODING, Decoder
 from withhold.deployment.model import Limits
-from withhold.errors import StoreError, StoreFailed, StoreTimeout, StoreTooLarge
+from withhold.errors import KeyUnavailable, StoreError, StoreFailed, StoreTimeout, StoreTooLarge
 
 # Shorter than the 5 s after which many servers close: an idle connection that dies as we use it
 # would be a failed request, for a request whose answer may have begun is never sent again.
@@ -38,7 +38,13 @@ class HttpStore:
         limits: Limits,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`headers`: the store's credentials, already read; `transport`: None makes one."""
+        """`headers`: the store's credentials, already read; `transport`: None makes one.
+
+        Raises: KeyUnavailable for a credential that no header can hold.
+        """
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise KeyUnavailable(f"the header `{name}` for a store holds what no header can")
         _quieten()
         self._limits = limits
         self._base = httpx.URL(base_url)
