@@ -23,7 +23,7 @@ from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
 from withhold.kinds.instant import Instant, print_instant
 from withhold.names import State, WarrantId
 from withhold.ports import Appended, Condition, Freeze
-from withhold.receipt import Receipt, ReceiptId
+from withhold.receipt import Receipt, ReceiptId, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class _Entry:
     """What is to be appended. Encoded before it comes here: what can't be, fails nobody else."""
 
     id: ReceiptId
+    stage: Stage
     warrant: WarrantId
     receipt: bytes
     condition: Condition | None
@@ -46,7 +47,9 @@ class SqlLedger:
     async def append(self, receipt: Receipt, condition: Condition | None) -> None:
         """Make the receipt durable if the condition holds."""
         try:
-            entry = _Entry(receipt.id, receipt.warrant, receipt.encode(), condition)
+            entry = _Entry(
+                receipt.id, receipt.stage, receipt.warrant, receipt.encode(), condition
+            )
             await self._database.write_together(_append, entry)
         except DatabaseUnavailable as error:
             raise LedgerUnavailable(f"the receipt is not durable: {error.message}") from None
@@ -106,6 +109,7 @@ def _rows(connection: Connection, met: Sequence[_Entry], at: str) -> list[dict[s
         {
             "sequence": first + i,
             "id": entry.id,
+            "stage": entry.stage.value,
             "warrant": entry.warrant,
             "receipt": entry.receipt,
             "at": at,

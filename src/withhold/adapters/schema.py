@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     insert,
     select,
     text,
@@ -58,10 +59,12 @@ receipts: Final = Table(  # INVARIANT: rows are added, never changed or removed
     "receipts",
     metadata,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Text, nullable=False),
+    Column("stage", Text, nullable=False),  # a stream has two entries under one id
     Column("warrant", Text, nullable=False),
     Column("receipt", LargeBinary, nullable=False),  # its canonical encoding
     Column("at", Text, nullable=False),
+    UniqueConstraint("id", "stage"),
     Index("receipts_by_warrant", "warrant", "sequence"),
 )
 freezes: Final = Table(
