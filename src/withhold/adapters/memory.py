@@ -16,7 +16,7 @@ from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerU
 from withhold.kinds.instant import Instant
 from withhold.names import State, WarrantId
 from withhold.ports import Appended, Changes, Condition, Freeze, Registered
-from withhold.receipt import Receipt, ReceiptId
+from withhold.receipt import Receipt, ReceiptId, Stage
 
 _MESSAGE: Final = "the database did not do it: it was told to fail"
 
@@ -38,7 +38,7 @@ class MemoryDatabase:
     warrants: dict[WarrantId, Registered] = field(default_factory=dict)
     changes: list[tuple[WarrantId, State]] = field(default_factory=list)
     freezes: set[Freeze] = field(default_factory=set)
-    receipts: dict[ReceiptId, Receipt] = field(default_factory=dict)
+    receipts: dict[tuple[ReceiptId, Stage], Receipt] = field(default_factory=dict)
     token_keys: dict[WarrantId, bytes | None] = field(default_factory=dict)
 
     async def enter(self, operation: str) -> None:
@@ -152,7 +152,7 @@ class MemoryLedger:
             await self._database.enter("append")
             # From here to the receipt nothing awaits: that is the transaction.
             self._check(receipt, condition)
-            self._database.receipts[receipt.id] = receipt
+            self._database.receipts[receipt.id, receipt.stage] = receipt
             self._database.leave("append")
         except DatabaseUnavailable as error:
             raise LedgerUnavailable(f"the receipt is not durable: {error.message}") from None
@@ -167,7 +167,8 @@ class MemoryLedger:
         return tuple(Appended(n, r.encode()) for n, r in every[since : since + limit])
 
     def _check(self, receipt: Receipt, condition: Condition | None) -> None:
-        if receipt.id in self._database.receipts:
+        # A stream has two entries under one id.
+        if (receipt.id, receipt.stage) in self._database.receipts:
             raise DatabaseUnavailable("a receipt has this id already")
         if condition is None:
             return
