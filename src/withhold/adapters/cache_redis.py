@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.asyncio import Redis, RedisCluster, Sentinel, SentinelConnectionPool
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
@@ -69,19 +69,31 @@ class RedisCache:
 
     async def warm(self) -> None:
         """Connect ahead of the first request, which has no time for it."""
-        await self._try(lambda: self._client.ping(), WARM_S)
+        await self._try(self._client.ping, WARM_S)
 
     async def probe(self) -> str:
         """Say `ok`, or in a few words what is wrong: `status` asks, whatever was skipped."""
-        self._skip_until = None
-        return "ok" if await self._try(lambda: self._client.ping()) else "does not answer"
+        return "ok" if await self._try(self._client.ping, insist=True) else "does not answer"
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections, also of those that the client itself forgets."""
         await self._client.aclose()
+        if isinstance(self._client, RedisCluster):
+            # After a failure a cluster's client takes itself for closed already.
+            await self._client.nodes_manager.aclose()
+            await self._client.nodes_manager.aclose("startup_nodes")
+        elif isinstance(self._client.connection_pool, SentinelConnectionPool):
+            for sentinel in self._client.connection_pool.sentinel_manager.sentinels:
+                await sentinel.aclose()
 
-    async def _try(self, call: Callable[[], Awaitable[Any]], limit_s: float = 0.0) -> Any:  # noqa: ANN401 - the client's answers
-        if self._skip_until is not None:
+    async def _try(
+        self,
+        call: Callable[[], Awaitable[Any]],
+        limit_s: float | None = None,
+        *,
+        insist: bool = False,
+    ) -> Any:  # noqa: ANN401 - the client's answers
+        if self._skip_until is not None and not insist:
             if self._clock() < self._skip_until:
                 return None
             self._skip_until = self._clock() + PAUSE_S  # one tries, the others still skip
@@ -126,9 +138,8 @@ def client_of(url: str, limit_s: float) -> _Client:
         hosts, path, of_url = _several(url, scheme)
         if kind == "sentinel" and path:
             service, _, db = path.partition("/")
-            sentinels = Sentinel(
-                [(host, port or _SENTINEL_PORT) for host, port in hosts], **options
-            )
+            each = [(host, port or _SENTINEL_PORT) for host, port in hosts]
+            sentinels = Sentinel(each, **options)  # type: ignore[no-untyped-call] # the library's
             primary: Redis = sentinels.master_for(service, **options, **of_url, db=int(db or 0))
             return primary
         if kind == "cluster" and not path:
