@@ -91,6 +91,11 @@ def load_deployment(file: str | os.PathLike[str]) -> Deployment:
     return parse_deployment(_read(path, str(path)), path.absolute())
 
 
+def freezes_folder(deployment: Deployment) -> Path:
+    """Give the folder of the node's freeze files: `freezes`, beside the folder of the keys."""
+    return deployment.keys_path.parent / "freezes"
+
+
 def read_secret(secret: Secret) -> str:
     """Give what a reference refers to, without the line's end.
 

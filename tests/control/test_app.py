@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tests.warrants import (
     pen,
 )
 from withhold.adapters.database import Database
+from withhold.adapters.freezes import add_freeze, list_freezes, make_folder
 from withhold.adapters.registry import SqlRegistry
 from withhold.catalogue.model import Catalogue
 from withhold.control.app import MAX_REQUEST_BYTES, ControlParts, control_plane
@@ -36,7 +38,7 @@ from withhold.errors import KeyUnavailable
 from withhold.kinds.instant import Instant
 from withhold.names import CallerName, Digest, Role, SignerRole, State, StoreName, WarrantId
 from withhold.policy.model import Policy
-from withhold.ports import Registered
+from withhold.ports import Freeze, Registered
 from withhold.warrant.signed import MAX_DOCUMENT_BYTES, parse_signed
 
 VALID = {"from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
@@ -58,6 +60,7 @@ class Plane:
     client: httpx.AsyncClient
     registry: SqlRegistry
     database: Database
+    freezes: Path
     destroyed: list[str]
     key_fault: KeyUnavailable | None = None
     redis: str = "ok"
@@ -94,6 +97,7 @@ class Plane:
 @pytest.fixture
 async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     database = Database(f"sqlite:///{tmp_path}/withhold.db")
+    make_folder(tmp_path / "freezes")
     registry = SqlRegistry(database)
     destroyed: list[str] = []
 
@@ -113,11 +117,12 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
         software="withhold/test",
         probes={"redis": ask_redis},
         destroy_key=destroy,
+        freezes=tmp_path / "freezes",
         metrics=lambda: (b"up 1\n", "text/plain; version=0.0.4"),
     )
     transport = httpx.ASGITransport(control_plane(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://control") as client:
-        made = Plane(client, registry, database, destroyed)
+        made = Plane(client, registry, database, tmp_path / "freezes", destroyed)
         yield made
     database.close()
 
@@ -370,6 +375,33 @@ async def test_a_freeze_that_would_hold_nothing_is_refused(plane: Plane, body: b
     status, _ = await plane.post("/freezes", body)
     assert status in {400, 413}
     assert (await plane.registry.changes(0)).freezes == frozenset()
+    assert list_freezes(plane.freezes) == frozenset()
+
+
+async def test_freezes_this_node_with_the_database_down(plane: Plane) -> None:
+    plane.database.close()
+    assert await plane.post("/freezes", b"{}") == (503, "database-unavailable")
+    assert list_freezes(plane.freezes) == {Freeze()}
+
+
+async def test_freezes_all_nodes_with_the_folder_gone(plane: Plane) -> None:
+    shutil.rmtree(plane.freezes)
+    assert await plane.post("/freezes", b"{}") == (503, "database-unavailable")
+    assert (await plane.registry.changes(0)).freezes == {Freeze()}
+
+
+async def test_freezing_with_neither_is_said_so(plane: Plane) -> None:
+    shutil.rmtree(plane.freezes)
+    plane.database.close()
+    assert await plane.post("/freezes", b"{}") == (503, "database-unavailable")
+
+
+async def test_lists_and_lifts_a_freeze_by_file(plane: Plane) -> None:
+    add_freeze(plane.freezes, Freeze())
+    _, found = await plane.call("GET", "/status")
+    assert found["freezes"] == [{"store": None, "instrument": None}]
+    assert await plane.call("DELETE", "/freezes") == (200, {"freezes": []})
+    assert list_freezes(plane.freezes) == frozenset()
 
 
 async def test_a_thaw_names_what_there_is(plane: Plane) -> None:
@@ -444,10 +476,16 @@ async def test_says_how_things_stand(plane: Plane) -> None:
     await plane.post("/warrants", INTAKE.sign(payload(valid=VALID)))
     plane.redis = "does not answer"
     _, found = await plane.call("GET", "/status", role=Role.AUDIT)
-    assert found["health"] == {"redis": "does not answer"}
+    assert found["health"] == {"redis": "does not answer", "database": "ok"}
     assert found["warrants"]["pending"] == 1
     assert found["waiting"] == [{"id": ID, "for": "needs 1 more approval"}]
     assert found["freezes"] == []
+
+
+async def test_says_how_things_stand_without_a_database(plane: Plane) -> None:
+    plane.database.close()
+    status, found = await plane.call("GET", "/status", role=Role.AUDIT)
+    assert (status, found["health"]["database"]) == (200, "the database is closed")
 
 
 async def test_is_ready_while_the_database_answers(plane: Plane) -> None:

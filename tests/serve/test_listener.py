@@ -9,8 +9,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from withhold.deployment.model import Limits, Listen
-from withhold.serve.listener import CannotListen, Plane, ServerEnded, Shared, address_of, bind
+from withhold.serve.listener import CannotListen, ServerEnded, Shared, address_of, bind
 from withhold.serve.planes import serve_planes
+from withhold.wiring import Plane
 
 
 async def hello(_request: Request) -> PlainTextResponse:

@@ -12,9 +12,11 @@ it then holds for the nodes that share that folder.
 import argparse
 import json
 
-from withhold.commands.frozen import add_freeze_arguments, freeze_of, node_freezes, report
+from withhold.adapters.freezes import add_freeze, make_folder
+from withhold.commands.frozen import add_freeze_arguments, describe, node_folder
 from withhold.commands.service import service
-from withhold.terminal import Exit
+from withhold.ports import Freeze
+from withhold.terminal import Exit, out, out_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Put the freeze in force."""
-    freeze = freeze_of(arguments)
+    freeze = Freeze(arguments.store, arguments.instrument)
     if arguments.config is not None:
-        node_freezes(arguments).freeze(freeze)
+        folder = node_folder(arguments, freeze)
+        make_folder(folder)
+        add_freeze(folder, freeze)
+        where = f"by file in {folder}"
     else:
         named = {"store": freeze.store, "instrument": freeze.instrument}
         body = {name: each for name, each in named.items() if each is not None}
         service(arguments).post("/freezes", json.dumps(body).encode())
-    report(arguments, "frozen", freeze)
+        where = "on all nodes"
+    if arguments.json:
+        out_json({"frozen": describe(freeze), "where": where})
+    else:
+        out(f"frozen {where}: {describe(freeze)}")
     return Exit.DONE

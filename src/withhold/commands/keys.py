@@ -9,7 +9,6 @@ deployment file needs of a signer or a caller is printed as a block to paste int
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from withhold import config
@@ -18,6 +17,7 @@ from withhold.commands.options import add_config, add_json, deployment_file
 from withhold.errors import BadRequest
 from withhold.keyring import print_public_key, token_digest
 from withhold.names import Role, SignerRole
+from withhold.starter import caller_block, signer_block
 from withhold.terminal import Exit, note, out, out_json
 
 
@@ -111,35 +111,9 @@ def _caller(arguments: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def signer_block(name: str, person: str, role: SignerRole, public_key: str) -> list[str]:
-    """Give a `[[signer]]` of the deployment file."""
-    return [
-        "[[signer]]",
-        f"name = {_quoted(name)}",
-        f"person = {_quoted(person)}",
-        f"role = {_quoted(role)}",
-        f"public_key = {_quoted(public_key)}",
-    ]
-
-
-def caller_block(name: str, digest: str, roles: list[Role], stores: list[str]) -> list[str]:
-    """Give a `[[caller]]` of the deployment file."""
-    return [
-        "[[caller]]",
-        f"name = {_quoted(name)}",
-        f"token_sha256 = {_quoted(digest)}",
-        f"roles = [{', '.join(map(_quoted, roles))}]",
-        f"stores = [{', '.join(map(_quoted, stores))}]",
-    ]
-
-
 def _name(arguments: argparse.Namespace) -> str:
     name: str = arguments.name
     if not name or not name.isprintable() or "/" in name:
         message = "a name is one word or more, without `/`"
         raise BadRequest(message)
     return name
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(str(text), ensure_ascii=False)

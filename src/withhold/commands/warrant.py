@@ -13,17 +13,16 @@ those of approvers, and to resume it takes an approver's signature made just now
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from withhold.adapters.keyfiles import load_signer_key
+from withhold.clock import read_clock
 from withhold.commands.documents import describe, read_document
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
 from withhold.errors import BadRequest
-from withhold.kinds.instant import Instant
 from withhold.names import SignerRole
 from withhold.terminal import (
     Exit,
@@ -130,7 +129,7 @@ def _sign(arguments: argparse.Namespace) -> int:
         arguments.signer,
         arguments.role,
         arguments.deployment,
-        _now(),
+        read_clock(),
     )
     sys.stdout.buffer.write(signed + b"\n")
     return Exit.DONE
@@ -152,7 +151,7 @@ def _approve(arguments: argparse.Namespace) -> int:
         arguments.signer,
         SignerRole.APPROVE,
         deployment,
-        _now(),
+        read_clock(),
     )
     return _show_standing(arguments, caller.post(f"{_path(arguments)}/signatures", signed))
 
@@ -168,7 +167,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         arguments.signer,
         SignerRole.APPROVE,
         deployment,
-        _now(),
+        read_clock(),
     )
     return _show_standing(arguments, caller.post(f"{_path(arguments)}/resume", signed))
 
@@ -272,9 +271,3 @@ def _ask(arguments: argparse.Namespace, document: bytes, what: str) -> None:
 
 def _path(arguments: argparse.Namespace) -> str:
     return f"/warrants/{quote(arguments.id, safe='')}"
-
-
-def _now() -> Instant:
-    """Give this machine's time, to the microsecond."""
-    second, rest = divmod(time.time_ns() // 1_000, 1_000_000)
-    return Instant(second, f"{rest:06d}".rstrip("0"))

@@ -9,6 +9,7 @@ import base64
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -19,11 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from withhold.control import warrants
+from withhold.control.freezes import lift, list_in_force, put_in_force
 from withhold.control.problems import problem
 from withhold.control.views import summary, whole
 from withhold.control.warrants import Office
 from withhold.deployment.model import CallerEntry
-from withhold.errors import BadRequest, Denied, WithholdError
+from withhold.errors import BadRequest, DatabaseUnavailable, Denied, WithholdError
 from withhold.names import InstrumentName, Role, State, StoreName, WarrantId
 from withhold.ports import Freeze
 from withhold.proxy.authenticate import authenticate
@@ -52,6 +54,7 @@ class ControlParts:
     software: str
     probes: Mapping[str, Probe]  # by what they look at: `database`, `redis`, …
     destroy_key: Callable[[WarrantId], Awaitable[None]]  # a warrant's token key
+    freezes: Path  # the folder of this node's freeze files
     metrics: Callable[[], tuple[bytes, str]]  # body and content type
 
 
@@ -144,7 +147,7 @@ class _Plane:
         check_members(members, "$", (), ("store", "instrument"))
         named = {name: take_text(value, f"$.{name}") for name, value in members.items()}
         freeze = self._freeze(named)
-        await self._office.registry.freeze(freeze)
+        await put_in_force(self._office.registry, self._parts.freezes, freeze)
         _frozen("frozen", freeze, caller)
         return _json(await self._freezes(), 201)
 
@@ -158,7 +161,7 @@ class _Plane:
             message = "only `store` and `instrument` can be named, once each"
             raise BadRequest(message)
         freeze = self._freeze(named)
-        await self._office.registry.thaw(freeze)
+        await lift(self._office.registry, self._parts.freezes, freeze)
         _frozen("thawed", freeze, caller)
         return _json(await self._freezes())
 
@@ -172,7 +175,11 @@ class _Plane:
     async def status(self, request: Request, _caller: CallerEntry) -> Response:
         await _nothing(request)
         health = {name: await probe() for name, probe in self._parts.probes.items()}
-        standings = await warrants.find_all(self._office)
+        try:
+            standings = await warrants.find_all(self._office)
+            freezes, health["database"] = await self._freezes(), "ok"
+        except DatabaseUnavailable as error:
+            standings, freezes, health["database"] = [], {"freezes": []}, error.message
         states = dict.fromkeys(State, 0)
         for standing in standings:
             states[standing.state] += 1
@@ -182,7 +189,7 @@ class _Plane:
                 "software": self._parts.software,
                 "bundle": self._office.bundle.digest,
                 "health": health,
-                **await self._freezes(),
+                **freezes,
                 "warrants": states,
                 "waiting": [
                     {"id": each.registered.id, "for": each.waits_for}
@@ -219,7 +226,7 @@ class _Plane:
         )
 
     async def _freezes(self) -> dict[str, Any]:
-        in_force = (await self._office.registry.changes(0)).freezes
+        in_force = await list_in_force(self._office.registry, self._parts.freezes)
         freezes = [{"store": each.store, "instrument": each.instrument} for each in in_force]
         return {"freezes": sorted(freezes, key=str)}
 

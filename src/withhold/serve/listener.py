@@ -8,7 +8,6 @@ import contextlib
 import socket
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Final
 
 import h11
@@ -22,13 +21,6 @@ from withhold.proxy.problem import PROBLEMS
 
 BACKLOG: Final = 1_024
 KEEP_ALIVE_S: Final = 30
-
-
-class Plane(StrEnum):
-    """One of the two listeners."""
-
-    DATA = "data"
-    CONTROL = "control"
 
 
 class CannotListen(WithholdError):

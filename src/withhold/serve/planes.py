@@ -8,7 +8,8 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from withhold.deployment.model import Limits
-from withhold.serve.listener import Plane, Server, ServerEnded, server
+from withhold.serve.listener import Server, ServerEnded, server
+from withhold.wiring import Plane
 
 
 async def serve_planes(

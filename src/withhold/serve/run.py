@@ -11,9 +11,10 @@ from typing import Final
 
 from withhold import config, wiring
 from withhold.deployment.model import Deployment
-from withhold.serve.listener import Plane, address_of, bind
+from withhold.serve.listener import address_of, bind
 from withhold.serve.planes import serve_planes
 from withhold.serve.supervisor import supervise
+from withhold.wiring import Plane
 
 DRAIN_S: Final = 10.0  # for requests under way, once told to stop
 
@@ -35,7 +36,7 @@ def serve(file: Path, workers: int) -> None:
         if workers > 1:
             supervise(deployment.file, sockets, workers, DRAIN_S)
         else:
-            asyncio.run(serve_here(deployment, sockets, stop_on_signals=True))
+            asyncio.run(serve_here(deployment, sockets))
     _log.info("stopped")
 
 
@@ -57,8 +58,8 @@ async def serve_here(
         loop.add_signal_handler(number, stop.set)
     if lifeline is not None:
         loop.add_reader(lifeline, stop.set)
-    async with wiring.node(deployment) as node:
-        apps = {plane: node.apps[plane] for plane in sockets}
+    async with wiring.node(deployment, sockets.keys()) as node:
+        apps = node.apps
         await serve_planes(
             apps,
             sockets,

@@ -16,7 +16,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any, Final
 
-from withhold.serve.listener import Plane
+from withhold.wiring import Plane
 
 FIRST_DELAY_S: Final = 0.1  # before a worker that died is started anew; doubled each time
 LAST_DELAY_S: Final = 5.0

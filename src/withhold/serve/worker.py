@@ -7,10 +7,11 @@ from pathlib import Path
 
 from withhold import config
 from withhold.errors import WithholdError
-from withhold.serve.listener import Plane, Shared
+from withhold.serve.listener import Shared
 from withhold.serve.log import configure
 from withhold.serve.run import serve_here
 from withhold.terminal import Exit, complain
+from withhold.wiring import Plane
 
 
 def main(arguments: Sequence[str]) -> int:

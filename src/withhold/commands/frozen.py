@@ -1,0 +1,43 @@
+"""What `freeze` and `thaw` share: how a freeze is named, and where a node keeps its own."""
+
+import argparse
+from pathlib import Path
+
+from withhold import config
+from withhold.commands.options import add_json, deployment_file
+from withhold.commands.service import add_token_file
+from withhold.commands.status import frozen
+from withhold.errors import BadRequest
+from withhold.names import InstrumentName, StoreName
+from withhold.ports import Freeze
+
+
+def add_freeze_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what names a freeze, and where it is put."""
+    parser.add_argument("--store", type=StoreName, metavar="NAME", help="only this store")
+    parser.add_argument(
+        "--instrument", type=InstrumentName, metavar="NAME", help="only under this instrument"
+    )
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="PATH",
+        help="do it by file in the folder of this deployment's node, without the service",
+    )
+    add_json(parser)
+    add_token_file(parser)
+
+
+def node_folder(arguments: argparse.Namespace, freeze: Freeze) -> Path:
+    """Give the folder of the node's freeze files. Raises: ConfigError, BadRequest."""
+    deployment = config.load_deployment(deployment_file(arguments))
+    if freeze.store is not None and freeze.store not in deployment.stores:
+        message = f"there is no store `{freeze.store}`"
+        raise BadRequest(message, f"there are {', '.join(sorted(deployment.stores))}")
+    return config.freezes_folder(deployment)
+
+
+def describe(freeze: Freeze) -> str:
+    """Say in words what a freeze holds."""
+    return frozen({"store": freeze.store, "instrument": freeze.instrument})
