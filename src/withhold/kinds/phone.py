@@ -27,6 +27,9 @@ def parse_phone(text: str, region: str | None = None, *, msisdn: bool = False) -
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if number.extension or not phonenumbers.is_possible_number(number):
+    # A number that is possible only within its area (`7946 0220` for `020 7946 0220`) is no E.164
+    # number, and may be somebody else's: `is_possible_number` would let it pass.
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if number.extension or possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
