@@ -20,7 +20,8 @@ _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 # Three base32 characters for each 15 bits: 0.47 µs a token against 1.98 µs with `base64.b32encode`.
 _TRIPLE: Final = tuple(a + b + c for a in _ALPHABET for b in _ALPHABET for c in _ALPHABET)
 _PAIR: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
-_TOKEN: Final = re.compile(r"tok_ip_([a-z2-7]{8})_([a-z2-7]{26})", re.ASCII)
+# 26 characters are 130 bits: the last two are 0, so that an address has one token and no other.
+_TOKEN: Final = re.compile(r"tok_ip_([a-z2-7]{8})_([a-z2-7]{25}[aeimquy4])", re.ASCII)
 
 
 def key_id(key: bytes) -> str:
