@@ -84,6 +84,9 @@ def test_builds_the_target_from_the_template() -> None:
     path = "/r%C3%B6om/%21a%20b%2Fc%3Fd%23e%3A%C3%A9"
     assert build_target(paged, params, None) == path + "?dir=f%26b&limit=500"
     assert build_target(paged, params, "t1=&x") == path + "?dir=f%26b&limit=500&from=t1%3D%26x"
+    begun = resource(("r",), "$.id", query=(("from", "t0"), ("limit", "9")), page=page)
+    assert build_target(begun, {}, None) == "/r?from=t0&limit=500"
+    assert build_target(begun, {}, "t1") == "/r?from=t1&limit=500"
     assert build_target(USER, {"user_id": "a-b._~"}, None) == "/v1/users/a-b._~"
 
 

@@ -98,7 +98,9 @@ async def walk(
             body = await read_whole(answer, max_bytes)
         yield body
         following = cursor_of(body, page.next)
-        if following is None or following == cursor:
+        if following is None:
             return
+        if following == cursor:
+            raise Malformed("the store's cursor does not lead on")
         cursor = following
     raise StoreTooLarge("the store's answer has more pages than the limit")

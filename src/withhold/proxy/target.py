@@ -64,11 +64,14 @@ def build_target(resource: Resource, params: Mapping[str, str], cursor: str | No
         f"/{_encode(params[segment.name] if isinstance(segment, Param) else segment)}"
         for segment in resource.template
     )
-    query = list(resource.query)
-    if resource.page is not None:
-        query += [] if resource.page.limit is None else [resource.page.limit]
-        query += [] if cursor is None else [(resource.page.param, cursor)]
-    return path + ("?" if query else "") + "&".join(f"{_encode(n)}={_encode(v)}" for n, v in query)
+    page = resource.page
+    query = dict(resource.query)
+    if page is not None and page.limit is not None:
+        query |= [page.limit]
+    if page is not None and cursor is not None:
+        # In place of what the first page was asked with: of two, a store takes the one it likes.
+        query[page.param] = cursor
+    return path + ("?" if query else "") + "&".join(f"{_encode(n)}={_encode(v)}" for n, v in query.items())
 
 
 def written(resource: Resource, params: Mapping[str, str], subject: str | None) -> dict[str, str]:
