@@ -22,8 +22,10 @@ def test_space_around_is_gone_and_the_domain_in_lower_case(text: str, expected: 
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "alice", "@", "@example.test", "alice@", "alice@@example.test", "a@b@example.test", "al ice@example.test",
-     "alice@exa mple.test", "alice@example.test, bob@example.test", "alice@exa\x00mple.test", "alice\x7f@example.test",
+    ["", " ", "alice", "@", "@example.test", "alice@", "alice@@example.test", "a@b@example.test",
+     "al ice@example.test",
+     "alice@exa mple.test", "alice@example.test, bob@example.test", "alice@exa\x00mple.test",
+     "alice\x7f@example.test",
      "a" * 257 + "@example.test", "alice@" + "e" * 256, '"a b"@example.test'],
 )  # fmt: skip
 def test_what_is_no_address_is_none(text: str) -> None:
