@@ -6,12 +6,12 @@ port's method, can be told to fail before it has done anything, to fail although
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from withhold.adapters.ledger import unmet
+from withhold.clock import read_clock
 from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable
 from withhold.kinds.instant import Instant
 from withhold.names import State, WarrantId
@@ -21,17 +21,11 @@ from withhold.receipt import Receipt, ReceiptId, Stage
 _MESSAGE: Final = "the database did not do it: it was told to fail"
 
 
-def read_system_clock() -> Instant:
-    """Give this machine's clock, to the microsecond."""
-    second, rest = divmod(time.time_ns() // 1_000, 1_000_000)
-    return Instant(second, f"{rest:06}".rstrip("0"))
-
-
 @dataclass(eq=False)
 class MemoryDatabase:
     """What the three twins share, and the hooks: which operations fail, and how."""
 
-    clock: Callable[[], Instant] = read_system_clock
+    clock: Callable[[], Instant] = read_clock
     fails_before: set[str] = field(default_factory=set)  # nothing is done
     fails_after: set[str] = field(default_factory=set)  # it is done, and nobody is told
     held: dict[str, asyncio.Event] = field(default_factory=dict)  # waits for the event
@@ -152,6 +146,7 @@ class MemoryLedger:
             await self._database.enter("append")
             # From here to the receipt nothing awaits: that is the transaction.
             self._check(receipt, condition)
+            receipt.encode()  # what can't be written down is not kept
             self._database.receipts[receipt.id, receipt.stage] = receipt
             self._database.leave("append")
         except DatabaseUnavailable as error:

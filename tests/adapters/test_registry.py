@@ -1,0 +1,168 @@
+import asyncio
+import dataclasses
+import time
+
+import pytest
+
+from tests.durable import DIGEST, SUBPOENA, SYNAPSE, W1, Durable, registered
+from withhold.errors import Denied
+from withhold.names import Digest, InstrumentName, State, StoreName, WarrantId
+from withhold.ports import Freeze, Registered
+
+ACTIVE = frozenset({State.ACTIVE})
+
+
+async def denied(awaitable: object) -> str:
+    with pytest.raises(Denied) as caught:
+        await awaitable  # type: ignore[misc]
+    return caught.value.reason
+
+
+async def test_what_was_registered_is_found(durable: Durable) -> None:
+    assert await durable.registry.find(W1) is None
+    document = bytes(range(256))
+    warrant = Registered(W1, document, DIGEST, State.PENDING)
+    await durable.registry.register(warrant)
+    assert await durable.registry.find(W1) == warrant
+    assert await durable.registry.find(WarrantId("w-1")) is None
+
+
+async def test_an_id_is_never_used_again(durable: Durable) -> None:
+    await durable.registry.register(registered(document=b"first"))
+    assert await denied(durable.registry.register(registered(document=b"second"))) == "id-in-use"
+    await durable.registry.move(W1, ACTIVE, State.CLOSED)
+    assert await denied(durable.registry.register(registered())) == "id-in-use"
+    found = await durable.registry.find(W1)
+    assert found is not None
+    assert found.document == b"first"
+
+
+async def test_of_many_that_register_one_id_one_does(durable: Durable) -> None:
+    results = await asyncio.gather(
+        *(durable.registry.register(registered(document=bytes([i]))) for i in range(20)),
+        return_exceptions=True,
+    )
+    assert results.count(None) == 1
+    assert [str(r.reason) for r in results if isinstance(r, Denied)] == ["id-in-use"] * 19
+
+
+async def test_all_are_listed_newest_first(durable: Durable) -> None:
+    assert list(await durable.registry.list()) == []
+    for name in ("W-2", "W-1", "W-3"):
+        await durable.registry.register(registered(name))
+    await durable.registry.move(W1, ACTIVE, State.REVOKED)
+    assert [w.id for w in await durable.registry.list()] == ["W-3", "W-1", "W-2"]
+
+
+async def test_a_warrant_is_amended_while_it_is_what_was_read(durable: Durable) -> None:
+    old = registered(state=State.PENDING, document=b"one signature")
+    new = registered(state=State.ACTIVE, document=b"two signatures")
+    await durable.registry.register(old)
+    await durable.registry.amend(old, new)
+    assert await durable.registry.find(W1) == new
+    assert await denied(durable.registry.amend(old, new)) == "changed-meanwhile"
+    await durable.registry.move(W1, ACTIVE, State.REVOKED)
+    assert await denied(durable.registry.amend(new, new)) == "changed-meanwhile"
+    found = await durable.registry.find(W1)
+    assert found == dataclasses.replace(new, state=State.REVOKED)
+
+
+async def test_an_amendment_keeps_id_and_payload(durable: Durable) -> None:
+    old = registered(state=State.PENDING)
+    await durable.registry.register(old)
+    for other in (
+        dataclasses.replace(old, digest=Digest("sha-256=:BBBB:")),
+        dataclasses.replace(old, id=WarrantId("W-2")),
+    ):
+        assert await denied(durable.registry.amend(old, other)) == "changed-meanwhile"
+    absent = registered("W-9")
+    assert await denied(durable.registry.amend(absent, absent)) == "changed-meanwhile"
+    assert list(await durable.registry.list()) == [old]
+
+
+async def test_a_state_moves_only_from_those_allowed(durable: Durable) -> None:
+    assert await denied(durable.registry.move(W1, ACTIVE, State.REVOKED)) == "warrant-unknown"
+    await durable.registry.register(registered(state=State.PENDING))
+    assert await denied(durable.registry.move(W1, ACTIVE, State.SUSPENDED)) == "wrong-state"
+    await durable.registry.move(W1, frozenset({State.PENDING}), State.ACTIVE)
+    await durable.registry.move(W1, ACTIVE, State.SUSPENDED)
+    found = await durable.registry.find(W1)
+    assert found is not None
+    assert found.state is State.SUSPENDED
+    assert await denied(durable.registry.move(W1, frozenset(), State.ACTIVE)) == "wrong-state"
+
+
+async def test_of_two_moves_from_one_state_one_happens(durable: Durable) -> None:
+    await durable.registry.register(registered())
+    results = await asyncio.gather(
+        durable.registry.move(W1, ACTIVE, State.SUSPENDED),
+        durable.registry.move(W1, ACTIVE, State.REVOKED),
+        return_exceptions=True,
+    )
+    assert sorted(type(r).__name__ for r in results) == ["Denied", "NoneType"]
+
+
+async def test_changes_tell_what_came_after_a_number(durable: Durable) -> None:
+    nothing = await durable.registry.changes(0)
+    assert (nothing.sequence, nothing.states, nothing.freezes) == (0, (), frozenset())
+    await durable.registry.register(registered(state=State.PENDING))
+    await durable.registry.register(registered("W-2"))
+    first = await durable.registry.changes(0)
+    assert dict(first.states) == {"W-1": State.PENDING, "W-2": State.ACTIVE}
+    assert (await durable.registry.changes(first.sequence)).states == ()
+    await durable.registry.move(W1, frozenset({State.PENDING}), State.ACTIVE)
+    await durable.registry.move(W1, ACTIVE, State.REVOKED)
+    later = await durable.registry.changes(first.sequence)
+    assert list(later.states) == [("W-1", State.REVOKED)]
+    assert later.sequence > first.sequence
+    everything = await durable.registry.changes(0)
+    assert dict(everything.states) == {"W-1": State.REVOKED, "W-2": State.ACTIVE}
+
+
+async def test_an_amendment_is_a_change_also_in_the_same_state(durable: Durable) -> None:
+    old = registered(state=State.PENDING)
+    await durable.registry.register(old)
+    seen = (await durable.registry.changes(0)).sequence
+    await durable.registry.amend(old, dataclasses.replace(old, document=b"more"))
+    assert list((await durable.registry.changes(seen)).states) == [("W-1", State.PENDING)]
+
+
+async def test_what_was_denied_is_no_change(durable: Durable) -> None:
+    await durable.registry.register(registered())
+    seen = await durable.registry.changes(0)
+    await denied(durable.registry.register(registered()))
+    await denied(durable.registry.move(W1, frozenset(), State.CLOSED))
+    after = await durable.registry.changes(0)
+    assert (after.sequence, after.states) == (seen.sequence, seen.states)
+
+
+async def test_a_number_beyond_all_asks_for_the_clock_alone(durable: Durable) -> None:
+    await durable.registry.register(registered())
+    found = await durable.registry.changes(2**62)
+    assert (found.sequence, found.states) == (2**62, ())
+    assert abs(found.now.second - time.time()) < 60
+
+
+async def test_the_same_from_a_thread(durable: Durable) -> None:
+    await durable.registry.register(registered())
+    found = await asyncio.to_thread(durable.registry.changes_now, 0)
+    assert found.states == (await durable.registry.changes(0)).states
+
+
+async def test_freezes_are_in_force_until_exactly_they_are_lifted(durable: Durable) -> None:
+    everything = Freeze()
+    store = Freeze(store=SYNAPSE)
+    both = Freeze(store=SYNAPSE, instrument=SUBPOENA)
+    instrument = Freeze(instrument=InstrumentName(SYNAPSE))  # the same word, elsewhere
+    for freeze in (everything, store, both, instrument, store):
+        await durable.registry.freeze(freeze)
+    assert (await durable.registry.changes(0)).freezes == {everything, store, both, instrument}
+    await durable.registry.thaw(store)
+    await durable.registry.thaw(Freeze(store=StoreName("other")))
+    assert (await durable.registry.changes(2**62)).freezes == {everything, both, instrument}
+    await durable.registry.thaw(everything)
+    assert (await durable.registry.changes(0)).freezes == {both, instrument}
+
+
+def test_a_registered_warrants_repr_holds_no_document() -> None:
+    assert "alice" not in repr(registered(document=b"alice"))

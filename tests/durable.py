@@ -1,0 +1,110 @@
+"""Registry, ledger and token keys, on SQLite and in memory, and the receipts to put into them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from withhold.adapters.database import Database
+from withhold.adapters.ledger import SqlLedger
+from withhold.adapters.memory import (
+    MemoryDatabase,
+    MemoryLedger,
+    MemoryRegistry,
+    MemoryTokenKeys,
+)
+from withhold.adapters.registry import SqlRegistry
+from withhold.adapters.token_keys import SqlTokenKeys
+from withhold.keyring import KeyRing
+from withhold.kinds.instant import Instant
+from withhold.names import (
+    CallerName,
+    Digest,
+    InstrumentName,
+    ResourceName,
+    State,
+    StoreName,
+    WarrantId,
+)
+from withhold.ports import Condition, Registered
+from withhold.receipt import Receipt, ReceiptId, Stage
+
+RING = KeyRing(encryption={1: bytes(32)}, cache={1: bytes(range(32))})
+W1 = WarrantId("W-1")
+DIGEST = Digest("sha-256=:AAAA:")
+SYNAPSE = StoreName("synapse")
+SUBPOENA = InstrumentName("us-sca-subpoena")
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Durable:
+    """The three, on one database. `memory` is the twin's, to make it fail."""
+
+    registry: SqlRegistry | MemoryRegistry
+    ledger: SqlLedger | MemoryLedger
+    token_keys: SqlTokenKeys | MemoryTokenKeys
+
+
+def on_database(database: Database) -> Durable:
+    """Put the three on a database."""
+    return Durable(SqlRegistry(database), SqlLedger(database), SqlTokenKeys(database, RING))
+
+
+def in_memory(database: MemoryDatabase) -> Durable:
+    """Put the three on a twin, whose keys are 1, 2, 3 and so on."""
+    keys = (i.to_bytes(16) for i in count(1))
+    return Durable(
+        MemoryRegistry(database),
+        MemoryLedger(database),
+        MemoryTokenKeys(database, lambda: next(keys)),
+    )
+
+
+@asynccontextmanager
+async def opened(kind: str, folder: Path) -> AsyncIterator[Durable]:
+    """Open `sqlite` or `memory`."""
+    if kind == "memory":
+        yield in_memory(MemoryDatabase())
+        return
+    database = Database(f"sqlite:///{folder / 'withhold.db'}")
+    try:
+        yield on_database(database)
+    finally:
+        database.close()
+
+
+def registered(
+    warrant: str = W1, state: State = State.ACTIVE, document: bytes = b"{}"
+) -> Registered:
+    """Make what a registry keeps."""
+    return Registered(WarrantId(warrant), document, DIGEST, state)
+
+
+def receipt(name: str = "", warrant: str = W1) -> Receipt:
+    """Make a receipt with an id of its own."""
+    return Receipt(
+        id=ReceiptId(name or f"R-number-{next(_numbers)}"),
+        stage=Stage.RELEASE,
+        outcome="disclosed",
+        at="2026-11-24T00:00:00Z",
+        warrant=WarrantId(warrant),
+        warrant_digest=DIGEST,
+        bundle=DIGEST,
+        allowlist=DIGEST,
+        resource=ResourceName("synapse/whois"),
+        caller=CallerName("disclosure-service"),
+        software="withhold/0",
+        withheld={"malformed": 2},
+    )
+
+
+def condition(
+    warrant: str = W1,
+    digest: Digest = DIGEST,
+    valid: tuple[Instant, Instant] = (Instant(0), Instant(2**33)),
+) -> Condition:
+    """Make a condition that holds for an active `warrant` at any time that we live in."""
+    return Condition(WarrantId(warrant), digest, *valid, SYNAPSE, SUBPOENA)
