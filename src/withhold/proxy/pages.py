@@ -1,7 +1,8 @@
 """Pages: the cursor of the next one, and many minimized pages as one answer. Pure.
 
-Cursors neither leave nor enter: they are read here from what the store sent, go back to the store,
-and are no part of what is joined unless the allowlist covers them as a field.
+Cursors neither leave nor enter: they are read here from what the store sent, and go back to the
+store. A catalogue declares no cursor as a field, and no path of a paged resource has a member keyed
+by data before an array: two pages could hide each other's members.
 """
 
 from collections.abc import Sequence
@@ -46,8 +47,7 @@ def cursor_of(body: bytes, next_at: Names) -> str | None:
 def join_pages(allowlist: Allowlist, pages: Sequence[bytes]) -> bytes:
     """Join minimized pages into one answer. `pages`: compact JSON objects, as the minimizer prints.
 
-    The outermost arrays are concatenated; members keyed by data are numbered through, for a key
-    that two pages share would hide one of its values; of any other leaf the first page's counts.
+    The outermost arrays are concatenated; of any other leaf the first page that has it counts.
     """
     return _join([entry.field.path for entry in allowlist.leaves], list(pages))
 
@@ -58,9 +58,6 @@ def _join(paths: Sequence[Path], pages: list[bytes]) -> bytes:
     if Wild.ELEMENTS in heads:
         # Compact and never empty: what stands between the brackets is whole elements.
         return b"[" + b",".join(page[1:-1] for page in pages) + b"]"
-    if Wild.MEMBERS in heads:
-        values = [value for page in pages for value in _members(page).values()]
-        return msgspec.json.encode({str(i): value for i, value in enumerate(values, 1)})
     if not heads:
         return pages[0]
     joined: dict[str, msgspec.Raw] = {}

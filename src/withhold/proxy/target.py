@@ -71,7 +71,11 @@ def build_target(resource: Resource, params: Mapping[str, str], cursor: str | No
     if page is not None and cursor is not None:
         # In place of what the first page was asked with: of two, a store takes the one it likes.
         query[page.param] = cursor
-    return path + ("?" if query else "") + "&".join(f"{_encode(n)}={_encode(v)}" for n, v in query.items())
+    return (
+        path
+        + ("?" if query else "")
+        + "&".join(f"{_encode(n)}={_encode(v)}" for n, v in query.items())
+    )
 
 
 def written(resource: Resource, params: Mapping[str, str], subject: str | None) -> dict[str, str]:

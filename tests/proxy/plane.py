@@ -1,0 +1,205 @@
+"""A data plane of the tests' own: a bundle, a warrant, a store, and every part a real one.
+
+Registry, ledger and token keys are their twins in memory, whose faults can be chosen; the store is
+an app behind the real HTTP adapter. `Plane.poll` is when this node looks at states and freezes.
+"""
+
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.warrants import DEPLOYMENT, SIGNERS, approved
+from withhold.adapters.cache_memory import MemoryCache
+from withhold.adapters.memory import (
+    MemoryDatabase,
+    MemoryLedger,
+    MemoryRegistry,
+    MemoryTokenKeys,
+)
+from withhold.adapters.standing import Standing
+from withhold.adapters.store_http import HttpStore
+from withhold.bundle import parse_bundle
+from withhold.deployment.model import CallerEntry, Limits
+from withhold.kinds.instant import Instant
+from withhold.names import CallerName, Role, State, StoreName, WarrantId
+from withhold.ports import Cache, Registered
+from withhold.proxy.app import data_plane
+from withhold.proxy.parts import Parts
+from withhold.receipt import Receipt, ReceiptId
+from withhold.warrant.model import Signer
+from withhold.warrant.signed import parse_signed
+
+BUNDLE = Path(__file__).parent / "bundle"
+ALICE = "@alice:example.test"
+TOKEN = "disclosure-token"
+OTHER_TOKEN = "other-token"
+TUNER_TOKEN = "tuner-token"
+WARRANT = "W-2026-0117-k7wqz4"
+VALID = {"from": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
+NOW = Instant(1_795_000_000)  # 2026-11-18
+IN_PERIOD = 1_780_000_000  # 2026-05-28
+ACCOUNT = {
+    "id": ALICE,
+    "name": "Alice",
+    "balance": 12.50,
+    "ip": "192.0.2.7",
+    "note": "canary-note",
+    "undeclared": {"canary": ["canary-value"]},
+}
+
+Says = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass
+class Shop:
+    """A store: it says what a test has it say, and keeps what it heard."""
+
+    says: Says
+    heard: list[Request] = field(default_factory=list)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        self.heard.append(request)
+        return await self.says(request)
+
+
+def says(content: Any, status: int = 200, **headers: str) -> Says:  # noqa: ANN401 - JSON or bytes
+    """A store that always says the same; `_` in a header's name is `-`."""
+    said = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def say(_request: Request) -> Response:
+        if isinstance(content, bytes):
+            return Response(content, status, said)
+        return JSONResponse(content, status, said)
+
+    return say
+
+
+@dataclass
+class Plane:
+    """A running data plane, and a hand on each of its parts."""
+
+    app: Starlette
+    shop: Shop
+    database: MemoryDatabase
+    registry: MemoryRegistry
+    standing: Standing
+    parts: Parts
+    client: httpx.AsyncClient
+    clock: "Clock"
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """Ask as the disclosure service, by the warrant; `_` in a header's name is `-`."""
+        sent = {"Authorization": f"Bearer {TOKEN}", "Withhold-Warrant": WARRANT}
+        for name, value in headers.items():
+            sent[name.replace("_", "-")] = value
+        return await self.client.get(path, headers={n: v for n, v in sent.items() if v})
+
+    async def account(self, who: str = ALICE, **headers: str) -> httpx.Response:
+        """Ask for an account."""
+        return await self.get(f"/stores/shop/v1/accounts/{who}", **headers)
+
+    async def move(self, to: State) -> None:
+        """Bring the warrant into a state, and let this node hear of it."""
+        await self.registry.move(WarrantId(WARRANT), frozenset(State), to)
+        self.standing.poll()
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """What the ledger holds."""
+        return list(self.database.receipts.values())
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    ns: int = 0
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+def caller(name: str, token: str, *roles: Role, stores: tuple[str, ...] = ("shop",)) -> CallerEntry:
+    """A caller as the deployment file lists it."""
+    digest = hashlib.sha256(token.encode()).digest()
+    names = frozenset(StoreName(store) for store in stores)
+    return CallerEntry(CallerName(name), digest, frozenset(roles), names)
+
+
+CALLERS = (
+    caller("disclosure-service", TOKEN, Role.DISCLOSE),
+    caller("other-service", OTHER_TOKEN, Role.DISCLOSE),
+    caller("tuner", TUNER_TOKEN, Role.TUNE),
+)
+
+
+@asynccontextmanager
+async def plane(
+    folder: Path,
+    shop: Says | None = None,
+    *,
+    store: HttpStore | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    cache: Cache | None = None,
+    signers: Callable[[], tuple[Signer, ...]] = lambda: SIGNERS,
+    callers: tuple[CallerEntry, ...] = CALLERS,
+    clock: "Clock | None" = None,
+    changed: Mapping[str, object] | None = None,
+) -> AsyncIterator[Plane]:
+    """Run a data plane. `changed`: members of the warrant that are others than the contract's."""
+    the_shop = Shop(shop or says(ACCOUNT))
+    app = Starlette(routes=[Route("/{rest:path}", the_shop.answer)])
+    the_store = store or HttpStore(
+        "http://shop.test",
+        {"Authorization": "Bearer store-credential-canary"},
+        limits,
+        httpx.ASGITransport(app, raise_app_exceptions=False),
+    )
+    database = MemoryDatabase()
+    registry = MemoryRegistry(database)
+    document = approved(**{"valid": VALID, **(changed or {})})
+    signed = parse_signed(document)
+    await registry.register(
+        Registered(signed.warrant.id, document, signed.warrant.digest, State.ACTIVE)
+    )
+    (folder / "freezes").mkdir()
+    the_clock = clock or Clock()
+    standing = Standing(registry.changes_now, folder / "freezes", the_clock)
+    standing.poll()
+    bundle = parse_bundle(
+        {str(file.relative_to(BUNDLE)): file.read_bytes() for file in BUNDLE.rglob("*.toml")}
+    )
+    numbers = itertools.count(1)
+    parts = Parts(
+        deployment=DEPLOYMENT,
+        software="withhold/test",
+        limits=limits,
+        callers=callers,
+        signers=signers,
+        bundle=lambda: bundle,
+        registry=registry,
+        standing=standing,
+        ledger=MemoryLedger(database),
+        token_keys=MemoryTokenKeys(database, lambda: bytes(16)),
+        cache=cache or MemoryCache(),
+        cache_key=bytes(range(32)),
+        stores={StoreName("shop"): the_store},
+        now=lambda: NOW,
+        new_receipt_id=lambda: ReceiptId(f"R-{next(numbers):026}"),
+    )
+    the_app = data_plane(parts)
+    transport = httpx.ASGITransport(the_app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://withhold.test") as client:
+        yield Plane(the_app, the_shop, database, registry, standing, parts, client, the_clock)
+    await the_store.aclose()

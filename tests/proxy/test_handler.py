@@ -1,0 +1,614 @@
+"""The request's story, through HTTP: what is answered, what is refused, what the ledger says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tests.proxy.plane import (
+    ACCOUNT,
+    ALICE,
+    IN_PERIOD,
+    OTHER_TOKEN,
+    TUNER_TOKEN,
+    WARRANT,
+    Says,
+    caller,
+    plane,
+    says,
+)
+from tests.warrants import APPROVER, INTAKE, approved, payload
+from withhold.deployment.model import Limits
+from withhold.digest import digest_of
+from withhold.names import Role, State, StoreName, WarrantId
+from withhold.ports import Freeze, Registered
+from withhold.receipt import Stage
+from withhold.warrant.model import Signer
+from withhold.warrant.signed import parse_signed
+
+TOKENIZED = "tok_ip_"
+
+
+def is_problem(response: Any, status: int, code: str) -> bool:  # noqa: ANN401 - httpx's
+    """Check all that every problem has in common."""
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert not [name for name in response.headers if name.startswith("withhold")]
+    problem = response.json()
+    assert problem["status"] == response.status_code
+    assert "canary" not in response.text
+    return (response.status_code, problem["code"]) == (status, code)
+
+
+async def test_discloses_what_is_covered_and_withholds_the_rest(tmp_path: Path) -> None:
+    async with plane(tmp_path, says(ACCOUNT, x_canary="canary", set_cookie="canary=1")) as it:
+        response = await it.account()
+        assert response.status_code == 200
+        answer = response.json()
+        assert answer.pop("ip").startswith(TOKENIZED)
+        assert answer == {"id": ALICE, "name": "Alice", "balance": 12.5}
+        assert dict(response.headers) == {
+            "content-type": "application/json",
+            "withhold-receipt": "R-00000000000000000000000001",
+            "withhold-allowlist": it.receipts[0].allowlist,
+            "content-digest": digest_of(response.content),
+            "content-length": str(len(response.content)),
+            "cache-control": "no-store",
+        }
+        [receipt] = it.receipts
+        assert receipt.stage is Stage.RELEASE
+        assert receipt.outcome == "disclosed"
+        assert receipt.at == "2026-11-18T11:06:40Z"
+        assert (receipt.warrant, receipt.caller) == (WARRANT, "disclosure-service")
+        assert receipt.resource == "shop/account"
+        assert receipt.warrant_digest == digest_of(payload(valid=json.loads(_valid())))
+        assert receipt.content_digest == digest_of(response.content)
+        assert receipt.size_bytes == len(response.content)
+        assert receipt.software == "withhold/test"
+
+
+def _valid() -> str:
+    return '{"from": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}'
+
+
+async def test_numbers_keep_every_digit(tmp_path: Path) -> None:
+    body = b'{"id":"@alice:example.test","balance":1.000000000000000000010e+002}'
+    async with plane(tmp_path, says(body)) as it:
+        response = await it.account()
+    assert b'"balance":1.000000000000000000010e+002' in response.content
+
+
+async def test_asks_the_store_for_the_template_and_nothing_of_the_callers(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        await it.account(ALICE + "?admin=true", X_Forwarded_For="1.2.3.4", Cookie="a=b")
+        [heard] = it.shop.heard
+    assert heard.url.path == f"/v1/accounts/{ALICE}"
+    assert heard.url.query == ""
+    assert set(heard.headers) == {
+        "host",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "authorization",
+    }
+    assert heard.headers["authorization"] == "Bearer store-credential-canary"
+
+
+async def test_asks_in_the_form_that_the_store_has(tmp_path: Path) -> None:
+    async with plane(tmp_path, says({"number": "442079460220"})) as it:
+        response = await it.get("/stores/shop/v1/sims/+44%2020%207946%200220")
+        assert response.json() == {"number": "+442079460220"}
+        assert it.shop.heard[0].url.path == "/v1/sims/442079460220"
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ('"$.name"', {"name"}),
+        ('"$.name", "$.id"', {"name", "id"}),
+        ('"$.note", "$.nothing"', set()),
+        ("", {"id", "name", "balance", "ip"}),  # a header that is not there
+    ],
+)
+async def test_narrows_to_the_fields_asked_for(
+    tmp_path: Path, fields: str, names: set[str]
+) -> None:
+    async with plane(tmp_path) as it:
+        response = await it.account(Withhold_Fields=fields)
+        assert set(response.json()) == names
+        everything = await it.account()
+    same = response.headers["withhold-allowlist"] == everything.headers["withhold-allowlist"]
+    assert same is (len(names) == 4)
+
+
+async def test_does_not_call_the_store_where_nothing_is_covered(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        notes = await it.get(f"/stores/shop/v1/notes/{ALICE}")
+        nothing = await it.account(Withhold_Fields='"$.note"')
+        assert (notes.content, nothing.content) == (b"[]", b"{}")
+        assert it.shop.heard == []
+        assert [receipt.outcome for receipt in it.receipts] == ["disclosed", "disclosed"]
+
+
+async def test_an_absent_answer_is_the_empty_root(tmp_path: Path) -> None:
+    async with plane(tmp_path, says({"canary": 1}, 404)) as it:
+        response = await it.account()
+        assert (response.status_code, response.content) == (200, b"{}")
+        assert it.receipts[0].outcome == "disclosed"
+
+
+async def test_the_token_key_is_made_only_where_an_address_is_tokenized(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        await it.account(Withhold_Fields='"$.name"')
+        assert it.database.token_keys == {}
+        await it.account()
+        assert set(it.database.token_keys) == {WARRANT}
+
+
+# --- Refusals, in the order of the story ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("token", ["", "Bearer wrong", "Basic eDp5", "Bearer"])
+async def test_a_caller_that_is_not_known_learns_nothing(tmp_path: Path, token: str) -> None:
+    async with plane(tmp_path) as it:
+        for path in (
+            "/stores/shop/v1/accounts/x",
+            "/stores/nowhere/x",
+            "/stores/%2e%2e",
+            "/stores",
+        ):
+            response = await it.get(path, Authorization=token)
+            assert is_problem(response, 401, "unauthenticated")
+            assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/stores/shop/v1/accounts/a%2Fb", {}),
+        ("/stores/shop/v1/accounts/", {}),
+        ("/stores/shop/v1/accounts/%25", {}),
+        (f"/stores/shop/v1/accounts/{ALICE}", {"Withhold_Warrant": ""}),
+        (f"/stores/shop/v1/accounts/{ALICE}", {"Withhold_Fields": "$.name"}),
+        (f"/stores/shop/v1/accounts/{ALICE}", {"Content_Length": "5"}),
+    ],
+)
+async def test_a_request_out_of_form_is_a_bad_one(
+    tmp_path: Path, path: str, headers: dict[str, str]
+) -> None:
+    async with plane(tmp_path) as it:
+        assert is_problem(await it.get(path, **headers), 400, "bad-request")
+        assert it.shop.heard == []
+
+
+@pytest.mark.parametrize("path", ["nowhere/v1/accounts/x", "shop/v1/accounts", "shop", "shop/v2/x"])
+async def test_a_path_that_no_catalogue_has_is_no_resource(tmp_path: Path, path: str) -> None:
+    async with plane(tmp_path) as it:
+        assert is_problem(await it.get(f"/stores/{path}"), 404, "no-such-resource")
+
+
+async def test_a_caller_needs_the_role_and_the_store(tmp_path: Path) -> None:
+    elsewhere = caller("elsewhere", OTHER_TOKEN, Role.DISCLOSE, stores=("other",))
+    tuner = caller("tuner", TUNER_TOKEN, Role.TUNE, Role.AUDIT)
+    async with plane(tmp_path, callers=(elsewhere, tuner)) as it:
+        for token in (OTHER_TOKEN, TUNER_TOKEN):
+            response = await it.account(Authorization=f"Bearer {token}")
+            assert is_problem(response, 403, "caller-not-allowed")
+
+
+async def test_unknown_unnamed_and_never_registered_look_alike(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        unknown = await it.account(Withhold_Warrant="W-never")
+        unnamed = await it.account(Authorization=f"Bearer {OTHER_TOKEN}")
+        await it.registry.register(
+            Registered(WarrantId("W-bad"), b"canary", digest_of(b""), State.ACTIVE)
+        )
+        broken = await it.account(Withhold_Warrant="W-bad")
+        for response in (unknown, unnamed, broken):
+            assert is_problem(response, 403, "warrant-unknown")
+        assert unknown.content == unnamed.content == broken.content
+        assert dict(unknown.headers) == dict(unnamed.headers) == dict(broken.headers)
+        assert it.receipts == []
+
+
+async def test_for_an_unnamed_caller_a_suspended_warrant_is_unknown_too(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        await it.move(State.SUSPENDED)
+        response = await it.account(Authorization=f"Bearer {OTHER_TOKEN}")
+        assert is_problem(response, 403, "warrant-unknown")
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.ACTIVE])
+async def test_only_an_active_warrant_discloses(tmp_path: Path, state: State) -> None:
+    async with plane(tmp_path) as it:
+        assert (await it.account()).status_code == 200
+        await it.move(state)
+        assert is_problem(await it.account(), 403, "warrant-not-active")
+        assert len(it.shop.heard) == 1
+        await it.move(State.ACTIVE)
+        assert (await it.account()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "valid",
+    [
+        {"from": "2020-01-01T00:00:00Z", "until": "2021-01-01T00:00:00Z"},
+        {"from": "2090-01-01T00:00:00Z", "until": "2091-01-01T00:00:00Z"},
+    ],
+)
+async def test_only_within_its_validity(tmp_path: Path, valid: object) -> None:
+    async with plane(tmp_path, changed={"valid": valid}) as it:
+        assert is_problem(await it.account(), 403, "warrant-not-active")
+        assert it.shop.heard == []
+
+
+async def test_a_warrant_that_waits_for_its_approval_is_not_active(tmp_path: Path) -> None:
+    """Its state says otherwise, as if somebody had written to the database."""
+    async with plane(tmp_path) as it:
+        document = INTAKE.sign(payload(id="W-waits", valid=json.loads(_valid())))
+        digest = parse_signed(document).warrant.digest
+        await it.registry.register(Registered(WarrantId("W-waits"), document, digest, State.ACTIVE))
+        it.standing.poll()
+        response = await it.account(Withhold_Warrant="W-waits")
+        assert is_problem(response, 403, "warrant-not-active")
+
+
+async def test_a_document_under_another_id_is_no_warrant(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        document = approved(valid=json.loads(_valid()))
+        digest = parse_signed(document).warrant.digest
+        await it.registry.register(Registered(WarrantId("W-copy"), document, digest, State.ACTIVE))
+        it.standing.poll()
+        response = await it.account(Withhold_Warrant="W-copy")
+        assert is_problem(response, 403, "warrant-unknown")
+
+
+async def test_signatures_are_held_to_the_signers_now_in_force(tmp_path: Path) -> None:
+    in_force: list[tuple[Signer, ...]] = [(INTAKE.signer, APPROVER.signer)]
+    async with plane(tmp_path, signers=lambda: in_force[-1]) as it:
+        assert (await it.account()).status_code == 200
+        in_force.append((INTAKE.signer,))
+        assert is_problem(await it.account(), 403, "warrant-not-active")
+        in_force.pop()
+        assert (await it.account()).status_code == 200
+
+
+async def test_a_subject_that_is_no_target_is_not_asked_for(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        response = await it.account("@bob-canary:example.test")
+        assert is_problem(response, 403, "not-a-target")
+        assert it.shop.heard == []
+        assert it.receipts == []
+
+
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        Freeze(),
+        Freeze(store=StoreName("shop")),
+        Freeze(instrument="us-sca-subpoena"),  # type: ignore[arg-type]
+    ],
+)
+async def test_a_freeze_stops_everything_it_holds(tmp_path: Path, freeze: Freeze) -> None:
+    async with plane(tmp_path) as it:
+        await it.registry.freeze(Freeze(store=StoreName("other")))
+        it.standing.poll()
+        assert (await it.account()).status_code == 200
+        await it.registry.freeze(freeze)
+        it.standing.poll()
+        assert is_problem(await it.account(), 503, "frozen")
+        await it.registry.thaw(freeze)
+        it.standing.poll()
+        assert (await it.account()).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY"])
+async def test_only_get_is_answered(tmp_path: Path, method: str) -> None:
+    async with plane(tmp_path) as it:
+        response = await it.client.request(method, f"/stores/shop/v1/accounts/{ALICE}")
+        assert (response.status_code, response.headers["allow"]) == (405, "GET")
+
+
+async def test_headers_are_bounded(tmp_path: Path) -> None:
+    async with plane(tmp_path, limits=Limits(max_header_bytes=2_000)) as it:
+        assert (await it.account(X="a" * 1_000)).status_code == 200
+        response = await it.account(X="a" * 2_000)
+        assert is_problem(response, 431, "headers-too-large")
+        response = await it.account("a" * 2_000)
+        assert is_problem(response, 431, "headers-too-large")
+
+
+# --- Faults of the store -------------------------------------------------------------------------
+
+STORE_FAULTS: dict[str, tuple[Says, int, str]] = {
+    "an error": (says({"canary": 1}, 500), 502, "store-failed"),
+    "a refusal": (says({"canary": 1}, 403), 502, "store-failed"),
+    "a redirect": (says(b"canary", 302, location="/v1/accounts/@eve"), 502, "store-failed"),
+    "no content": (says(b"", 204), 502, "store-failed"),
+    "something else than content": (says(ACCOUNT, 203), 502, "store-failed"),
+    "a part": (says(ACCOUNT, 206), 502, "store-failed"),
+    "no JSON": (says(b"<canary>"), 502, "store-malformed"),
+    "nothing": (says(b""), 502, "store-malformed"),
+    "JSON that is cut off": (
+        says(b'{"id":"@alice:example.test","name":"can'),
+        502,
+        "store-malformed",
+    ),
+    "no UTF-8": (says(b'{"id":"@alice:example.test","x":"\xff"}'), 502, "store-malformed"),
+    "two documents": (says(b"{}{}"), 502, "store-malformed"),
+    "a subject that is missing": (says({"name": "canary"}), 502, "store-mismatch"),
+    "another subject": (says({**ACCOUNT, "id": "@eve-canary"}), 502, "store-mismatch"),
+    "too much": (says({**ACCOUNT, "x": "a" * 20_000}), 502, "store-too-large"),
+}
+
+
+@pytest.mark.parametrize(("shop", "status", "code"), STORE_FAULTS.values(), ids=STORE_FAULTS)
+async def test_a_fault_of_the_store_is_told_and_leaves_a_receipt(
+    tmp_path: Path, shop: Says, status: int, code: str
+) -> None:
+    async with plane(tmp_path, shop, limits=Limits(max_answer_bytes=10_000)) as it:
+        response = await it.account()
+        assert is_problem(response, status, code)
+        [receipt] = it.receipts
+        assert (receipt.stage, receipt.outcome) == (Stage.RELEASE, code)
+        assert (receipt.size_bytes, receipt.content_digest) == (0, None)
+
+
+async def test_a_store_that_is_not_deployed_has_failed(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        it.parts.stores.clear()  # type: ignore[attr-defined]
+        object.__setattr__(it.app.routes[0]._room, "stores", {})  # type: ignore[attr-defined]
+        assert is_problem(await it.account(), 502, "store-failed")
+
+
+# --- Faults of our own ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fails", ["fails_before", "fails_after"])
+async def test_without_a_durable_receipt_nothing_leaves(tmp_path: Path, fails: str) -> None:
+    async with plane(tmp_path) as it:
+        getattr(it.database, fails).add("append")
+        assert is_problem(await it.account(), 503, "ledger-unavailable")
+        it.shop.says = says({"canary": 1}, 500)
+        assert is_problem(await it.account(), 503, "ledger-unavailable")
+        getattr(it.database, fails).clear()
+        it.shop.says = says(ACCOUNT)
+        assert (await it.account()).status_code == 200
+
+
+async def test_without_the_registry_nothing_is_disclosed(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        it.database.fails_before.add("find")
+        assert is_problem(await it.account(), 503, "database-unavailable")
+        assert it.shop.heard == []
+
+
+async def test_knowledge_older_than_half_a_second_is_none(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        it.clock.ns = 500_000_001
+        assert is_problem(await it.account(), 503, "database-unavailable")
+        it.standing.poll()
+        assert (await it.account()).status_code == 200
+
+
+async def test_without_its_key_a_warrants_addresses_stay(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        it.database.token_keys[WarrantId(WARRANT)] = None
+        assert is_problem(await it.account(), 503, "key-unavailable")
+        assert it.shop.heard == []
+        narrowed = await it.account(Withhold_Fields='"$.name"')
+        assert narrowed.json() == {"name": "Alice"}
+
+
+async def test_without_a_bundle_nothing_is_disclosed(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        object.__setattr__(it.parts, "bundle", lambda: None)
+        assert is_problem(await it.account(), 503, "database-unavailable")
+
+
+async def test_what_nobody_foresaw_is_told_without_detail(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with plane(tmp_path) as it:
+
+        def broken() -> None:
+            raise ValueError("canary")
+
+        object.__setattr__(it.parts, "new_receipt_id", broken)
+        assert is_problem(await it.account(), 500, "internal-error")
+    [fault] = [record for record in caplog.records if record.message == "internal-error"]
+    assert vars(fault)["fault"] == "ValueError"
+    assert "proxy/handler.py:" in vars(fault)["frames"]
+    assert "canary" not in str(vars(fault))
+
+
+# --- What happens meanwhile ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.SUSPENDED, State.REVOKED])
+async def test_a_warrant_revoked_while_the_store_answers_releases_nothing(
+    tmp_path: Path, state: State
+) -> None:
+    async def revoked_meanwhile(_request: Request) -> Response:
+        # This node does not hear of it: the ledger's own transaction finds it.
+        await it.registry.move(WarrantId(WARRANT), frozenset(State), state)
+        return JSONResponse(ACCOUNT)
+
+    async with plane(tmp_path, revoked_meanwhile) as it:
+        assert is_problem(await it.account(), 403, "warrant-not-active")
+        assert it.receipts == []
+
+
+async def test_a_freeze_while_the_store_answers_releases_nothing(tmp_path: Path) -> None:
+    async def frozen_meanwhile(_request: Request) -> Response:
+        (tmp_path / "freezes" / "everything").touch()
+        it.standing.poll()
+        return JSONResponse(ACCOUNT)
+
+    async with plane(tmp_path, frozen_meanwhile) as it:
+        assert is_problem(await it.account(), 503, "frozen")
+        assert it.receipts == []
+
+
+async def test_a_freeze_while_the_receipt_is_written_lets_nothing_out(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        ledger = it.parts.ledger
+        append = ledger.append
+
+        async def slow(*entry: Any) -> None:  # noqa: ANN401 - passed on
+            await append(*entry)
+            (tmp_path / "freezes" / "everything").touch()
+            it.standing.poll()
+
+        vars(ledger)["append"] = slow
+        assert is_problem(await it.account(), 503, "frozen")
+        assert [(r.stage, r.outcome) for r in it.receipts] == [
+            (Stage.RELEASE, "disclosed"),
+            (Stage.CLOSING, "incomplete"),
+        ]
+        assert len({receipt.id for receipt in it.receipts}) == 1
+
+
+# --- Pages ---------------------------------------------------------------------------------------
+
+
+def shop_with(*pages: dict[str, Any]) -> Says:
+    """A store of these pages: each is reached by the cursor before it, which is its number."""
+
+    async def say(request: Request) -> Response:
+        number = int(request.query_params.get("from", "canary-0").removeprefix("canary-"))
+        cursor = f"canary-{number + 1}" if number + 1 < len(pages) else None
+        return JSONResponse(
+            {"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": cursor}, **pages[number]}
+        )
+
+    return say
+
+
+def order(n: int, who: str = ALICE, at: int = IN_PERIOD) -> dict[str, Any]:
+    return {"who": who, "at": at, "sum": n, "note": "canary"}
+
+
+PAGES: list[dict[str, Any]] = [
+    {"orders": [order(1), order(2, "@eve:example.test")]},
+    {"shop": "Corner", "orders": [order(3, at=IN_PERIOD - 10**8)]},
+    {"shop": "Other", "orders": [order(4), order(5)]},
+]
+ORDERS = "/stores/shop/v1/shops/7/orders"
+
+
+def kept(n: int) -> dict[str, Any]:
+    return {"who": ALICE, "at": IN_PERIOD, "sum": n}
+
+
+async def test_walks_the_pages_and_answers_once(tmp_path: Path) -> None:
+    async with plane(tmp_path, shop_with(*PAGES)) as it:
+        response = await it.get(ORDERS)
+        assert response.json() == {
+            "opened": IN_PERIOD,
+            "shop": "Corner",
+            "orders": [kept(1), kept(4), kept(5)],
+        }
+        assert "canary" not in response.text
+        queries = [request.url.query for request in it.shop.heard]
+        assert queries == [
+            "dir=f&limit=2",
+            "dir=f&limit=2&from=canary-1",
+            "dir=f&limit=2&from=canary-2",
+        ]
+        [receipt] = it.receipts
+        assert (receipt.records_seen, receipt.records_disclosed) == (8, 6)
+        assert receipt.withheld == {"not-a-target": 1, "out-of-period": 1}
+
+
+async def test_streams_a_line_for_each_page(tmp_path: Path) -> None:
+    nothing = {"owner": "@eve:example.test"}
+    async with plane(tmp_path, shop_with(PAGES[0], {**PAGES[1], **nothing}, PAGES[2])) as it:
+        response = await it.get(ORDERS, Accept="application/x-ndjson")
+        assert response.headers["content-type"] == "application/x-ndjson"
+        lines = [json.loads(line) for line in response.content.splitlines()]
+        assert [line.get("shop") for line in lines] == [None, "Other"]
+        assert [line["orders"] for line in lines] == [[kept(1)], [kept(4), kept(5)]]
+        opening, closing = it.receipts
+        assert (opening.stage, closing.stage) == (Stage.OPENING, Stage.CLOSING)
+        assert closing.outcome == "disclosed"
+        assert closing.content_digest == digest_of(response.content)
+
+
+async def test_no_page_at_all_is_the_empty_root(tmp_path: Path) -> None:
+    async with plane(tmp_path, says(b"", 404)) as it:
+        # `orders` declares no absent status, so this is a fault there.
+        assert is_problem(await it.get(ORDERS), 502, "store-failed")
+    async with plane(_other(tmp_path), shop_with({"owner": "@eve:example.test"})) as it:
+        response = await it.get(ORDERS)
+        assert (response.status_code, response.content) == (200, b"{}")
+
+
+def _other(tmp_path: Path) -> Path:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return folder
+
+
+PAGE_FAULTS: dict[str, tuple[Says, str]] = {
+    "more pages than the catalogue says": (shop_with(*PAGES, PAGES[0]), "store-too-large"),
+    "a page that is no JSON": (says(b"canary"), "store-malformed"),
+    "a cursor that is an object": (
+        says({"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": {"canary": 1}}}),
+        "store-malformed",
+    ),
+    "a cursor without end": (says({"meta": {"next": "c" * 5_000}}), "store-malformed"),
+    "a cursor that does not lead on": (
+        says({"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": "same"}}),
+        "store-malformed",
+    ),
+    "lines": (says(b"{}\n", content_type="application/x-ndjson"), "store-malformed"),
+    "pages that together are too large": (
+        shop_with({"x": "a" * 6_000}, {"x": "a" * 6_000}),
+        "store-too-large",
+    ),
+}
+
+
+@pytest.mark.parametrize(("shop", "code"), PAGE_FAULTS.values(), ids=PAGE_FAULTS)
+async def test_an_answer_is_never_cut_short(tmp_path: Path, shop: Says, code: str) -> None:
+    async with plane(tmp_path, shop, limits=Limits(max_answer_bytes=10_000)) as it:
+        assert is_problem(await it.get(ORDERS), 502, code)
+        assert it.receipts[0].outcome == code
+
+
+# --- Beside the stores ---------------------------------------------------------------------------
+
+
+async def test_says_that_it_runs_and_whether_it_could_disclose(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        assert (await it.client.get("/healthz")).json() == {"alive": True}
+        ready = await it.client.get("/readyz")
+        assert ready.json() == {"ready": True, "bundle": True, "database": True, "ledger": True}
+        it.database.fails_before.add("append")
+        await it.account()
+        it.clock.ns = 10**9
+        object.__setattr__(it.parts, "bundle", lambda: None)
+        unready = await it.client.get("/readyz")
+        assert unready.status_code == 503
+        assert unready.json() == {
+            "ready": False,
+            "bundle": False,
+            "database": False,
+            "ledger": False,
+        }
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz/", "/store", "/storess/x", "/docs", "/stores%00"])
+async def test_what_is_not_ours_is_no_resource(tmp_path: Path, path: str) -> None:
+    async with plane(tmp_path) as it:
+        assert is_problem(await it.client.get(path), 404, "no-such-resource")
+
+
+async def test_its_own_pages_take_no_other_method(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        response = await it.client.post("/metrics")
+        assert is_problem(response, 405, "method-not-allowed")
