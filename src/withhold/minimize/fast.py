@@ -185,9 +185,12 @@ def _gated(gate: Gate, inner: Operation | None) -> Operation:
     """Give the operation of a column of scalars that are records themselves."""
 
     def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
-        admitted = gate(values, run)
-        passed = values if inner is None else inner(list(compress(values, admitted)), context, run)
-        kept = iter(passed if inner is not None else list(compress(values, admitted)))
+        there = [value is not UNSET for value in values]
+        through = iter(gate(list(compress(values, there)), run))
+        admitted = [is_there and next(through) for is_there in there]
+        rows = list(compress(values, admitted))
+        context = [list(compress(told, admitted)) for told in context]
+        kept = iter(rows if inner is None else inner(rows, context, run))
         outs = [next(kept) if is_in else UNSET for is_in in admitted]
         run.tally.records_disclosed += sum(out is not UNSET for out in outs)
         return outs
