@@ -69,8 +69,7 @@ def _subject_gate(
     subject: RecordSubject, reaches: Sequence[Reach], place: str, *, raw: bool
 ) -> Gate:
     form = subject.form
-    # A form with options must be asked even about a value that equals a target's normal form.
-    plain = form.kind is Kind.ID and form.pattern is None and not raw
+    plain = _is_plain(form) and not raw
 
     def gate(rows: list[Any], run: Run) -> list[bool]:
         targets = run.bounds.targets[form.kind]
@@ -102,6 +101,15 @@ def _is_target(form: Form, values: list[Any], run: Run, place: str) -> bool:
     return False
 
 
+def _is_plain(form: Form) -> bool:
+    """Tell whether a value that equals a target's normal form is that target, unasked.
+
+    Not so with options. Nor may a phone number be: what of a number is read away depends on what
+    is left, so a normal form that is read again can become another (`+95 0 0641…`).
+    """
+    return form.kind is Kind.ID and form.pattern is None
+
+
 def _identity(form: Form, value: Decoded) -> str | None:
     scalar = scalar_of(value)
     return None if scalar is UNSET or isinstance(scalar, list) else identity(form, scalar)
@@ -110,7 +118,9 @@ def _identity(form: Form, value: Decoded) -> str | None:
 def agrees(form: Form, value: Decoded, bounds: Bounds) -> bool:
     """Tell whether a decoded value is the request's subject."""
     subject = bounds.scope.subject
-    return subject is not None and (value == subject or _identity(form, value) == subject)
+    if subject is None:
+        return False
+    return (_is_plain(form) and value == subject) or _identity(form, value) == subject
 
 
 def _time_gate(time: RecordTime, reach_time: Reach, place: str) -> Gate:
