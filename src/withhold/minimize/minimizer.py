@@ -6,7 +6,7 @@ clock; keep it as long as the warrant and the bundle live, in one thread at a ti
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from withhold.allowlist.model import Allowlist
@@ -30,7 +30,7 @@ _plans: OrderedDict[Digest, Plan] = OrderedDict()
 class Minimized:
     """What one document gave: `body` is None where nothing stands."""
 
-    body: bytes | None
+    body: bytes | None = field(repr=False)
     tally: Tally
 
 

@@ -4,9 +4,10 @@ A column is a list of values that stand at one place, one for each parent that w
 operation gives a list of the same length, with UNSET where nothing leaves.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, Raw, UnsetType, json
 
@@ -15,6 +16,10 @@ from withhold.kinds.scalar import Number, Scalar
 from withhold.minimize.scope import Scope
 from withhold.minimize.tally import Tally
 from withhold.names import Kind, Reason, Unit
+
+# `0` is left out: an integer 0 may have been written `-0`, which is another id. So are integers
+# that are longer than any store's: the kinds compare them by their digits.
+_INTEGER: Final = re.compile(r"-?[1-9][0-9]{0,18}", re.ASCII)
 
 
 class Unclear(Exception):
@@ -26,7 +31,8 @@ class Bounds:
     """A scope in the shapes that columns compare with."""
 
     scope: Scope
-    targets: dict[Kind, frozenset[str | int]]  # ids that are integers stand in both shapes
+    # Ids that are integers stand in both shapes. Personal, so in no `repr` (law 6).
+    targets: dict[Kind, frozenset[str | int]] = field(repr=False)
     counts: dict[
         Unit, tuple[int, int]
     ]  # a count n is in the period and in range if low <= n < high
@@ -37,12 +43,7 @@ def bounds_of(scope: Scope) -> Bounds:
     targets: dict[Kind, frozenset[str | int]] = {}
     for kind in Kind:
         texts = scope.values(kind)
-        # `0` is left out: an integer 0 may have been written `-0`, which is another id.
-        integers = {
-            int(t)
-            for t in texts
-            if t.removeprefix("-").isdecimal() and t.isascii() and str(int(t)) == t and t != "0"
-        }
+        integers = {int(text) for text in texts if _INTEGER.fullmatch(text)}
         targets[kind] = texts | integers if kind is Kind.ID else texts
     counts = {
         unit: (

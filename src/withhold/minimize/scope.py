@@ -1,6 +1,6 @@
 """Scope: whom and when a minimizer answers for. What the allowlist leaves to each warrant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from withhold.kinds.token import Tokenizer
 from withhold.names import Kind
@@ -13,7 +13,8 @@ class Scope:
 
     targets: frozenset[Target]
     period: Interval
-    subject: str | None  # normal form; None where no parameter says it
+    # Normal form; None where no parameter says it. Personal, so in no `repr` (law 6).
+    subject: str | None = field(repr=False)
     tokenizer: Tokenizer | None  # None where nothing is tokenized
 
     def values(self, kind: Kind) -> frozenset[str]:
