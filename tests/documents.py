@@ -171,7 +171,7 @@ def _inner(draft: _Draft, path: Path, depth: int) -> Spot:
         _variants(draft, spot)
         return spot
     spot.forms = [rng.choice(FORMS)]
-    if isinstance(path[-1], Wild) and rng.random() < 0.4:
+    if rng.random() < (0.4 if isinstance(path[-1], Wild) else 0.05):
         spot.forms = [rng.choice(IDENTIFYING)]
         draft.records.append(Record(path, RecordSubject(((),), spot.forms[0]), None))
     draft.fields.append(Field(path, Category.TRAFFIC, spot.forms[0], "user", ""))
