@@ -74,7 +74,19 @@ def load(folder: str | os.PathLike[str]) -> Config:
 
     Raises: ConfigError with file and line of every fault.
     """
-    return Config(parse_bundle(read_bundle(folder)))
+    return Config(parse_files(folder, read_bundle(folder)))
+
+
+def parse_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> Bundle:
+    """Parse a bundle's files; its faults name the files as they are reached from here.
+
+    Raises: ConfigError.
+    """
+    try:
+        return parse_bundle(files)
+    except ConfigError as error:
+        faults = [_placed(Path(folder), fault) for fault in error.faults]
+    raise ConfigError(*faults)
 
 
 def read_bundle(folder: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -128,6 +140,10 @@ def _bundle_files(folder: Path) -> Iterator[tuple[str, bytes]]:
             raise ConfigError(Fault(str(inner), 0, message, hint))
         for path in sorted(inner.glob("*.toml")):
             yield f"{name}/{path.name}", _read(path, str(path))
+
+
+def _placed(folder: Path, fault: Fault) -> Fault:
+    return Fault(str(folder / fault.file), fault.line, fault.message, fault.hint)
 
 
 def _read(path: Path, shown: str) -> bytes:

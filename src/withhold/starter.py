@@ -52,7 +52,6 @@ class Choices:
     control_plane: str
     stores: Mapping[str, str]  # base URL by name
     redis_url: str | None = None
-    only: Sequence[str] | None = None  # catalogue files to take; None: all of them
 
 
 def make_starter(folder: Path, choices: Choices) -> Starter:
@@ -66,7 +65,7 @@ def make_starter(folder: Path, choices: Choices) -> Starter:
         raise BadRequest(message, "name a new folder")
     config = folder / "config"
     for name in FOLDERS:
-        _copy(shipped() / name, config / name, choices.only if name == "catalogue" else None)
+        _copy(shipped() / name, config / name)
     var = config / "var"
     make_keys(var / "keys")
     secrets = folder / "secrets"
@@ -104,11 +103,10 @@ def caller_block(name: str, digest: str, roles: Sequence[Role], stores: Sequence
     ]
 
 
-def _copy(source: Path, target: Path, only: Sequence[str] | None) -> None:
+def _copy(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for path in sorted(source.glob("*.toml")):
-        if only is None or path.name in only:
-            shutil.copyfile(path, target / path.name)
+        shutil.copyfile(path, target / path.name)
 
 
 def _deployment(choices: Choices) -> list[str]:

@@ -79,7 +79,9 @@ def complain(error: WithholdError) -> None:
     """Write `error:` and, where there is one, `hint:`; for a faulty file every fault it has."""
     if isinstance(error, ConfigError):
         for fault in error.faults:
-            _complain(f"{fault.file}:{fault.line}: {fault.message}", fault.hint)
+            # Line 0: the fault is the whole file's.
+            line = f":{fault.line}" if fault.line else ""
+            _complain(f"{fault.file}{line}: {fault.message}", fault.hint)
     else:
         _complain(error.message, error.hint)
 

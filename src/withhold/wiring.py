@@ -30,7 +30,7 @@ from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.adapters.token_keys import SqlTokenKeys
-from withhold.bundle import Bundle, parse_bundle
+from withhold.bundle import Bundle
 from withhold.clock import read_clock
 from withhold.control.app import ControlParts, Probe, control_plane
 from withhold.control.warrants import Office
@@ -104,7 +104,7 @@ async def check(deployment: Deployment) -> None:
 
 async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared:
     files = config.read_bundle(deployment.file.parent)
-    bundle = parse_bundle(files)
+    bundle = config.parse_files(deployment.file.parent, files)
     keys = load_keys(deployment.keys_path)
     url = _value(deployment.database_url)
     # Its constructor connects and makes tables, so it is not for the event loop.

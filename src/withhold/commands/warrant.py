@@ -126,10 +126,10 @@ def _sign(arguments: argparse.Namespace) -> int:
     signed = add_signature(
         document,
         load_signer_key(arguments.key),
-        arguments.signer,
-        arguments.role,
-        arguments.deployment,
-        read_clock(),
+        key_id=arguments.signer,
+        role=arguments.role,
+        deployment=arguments.deployment,
+        signed_at=read_clock(),
     )
     sys.stdout.buffer.write(signed + b"\n")
     return Exit.DONE
@@ -148,10 +148,10 @@ def _approve(arguments: argparse.Namespace) -> int:
     signed = add_signature(
         document,
         load_signer_key(arguments.key),
-        arguments.signer,
-        SignerRole.APPROVE,
-        deployment,
-        read_clock(),
+        key_id=arguments.signer,
+        role=SignerRole.APPROVE,
+        deployment=deployment,
+        signed_at=read_clock(),
     )
     return _show_standing(arguments, caller.post(f"{_path(arguments)}/signatures", signed))
 
@@ -164,10 +164,10 @@ def _resume(arguments: argparse.Namespace) -> int:
     signed = add_signature(
         parse_signed(document).payload,
         load_signer_key(arguments.key),
-        arguments.signer,
-        SignerRole.APPROVE,
-        deployment,
-        read_clock(),
+        key_id=arguments.signer,
+        role=SignerRole.APPROVE,
+        deployment=deployment,
+        signed_at=read_clock(),
     )
     return _show_standing(arguments, caller.post(f"{_path(arguments)}/resume", signed))
 
