@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from withhold.names import CallerName, Role, StoreName
+from withhold.toml.lines import Lines
 from withhold.warrant.model import Signer
 
 
@@ -72,3 +73,5 @@ class Deployment:
     callers: tuple[CallerEntry, ...]
     signers: tuple[Signer, ...]
     limits: Limits = Limits()
+    # Where things stand in the file, for what is found out later: `lines.of(("signer", 2))`.
+    lines: Lines = field(default_factory=Lines, repr=False, compare=False)

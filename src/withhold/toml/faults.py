@@ -29,7 +29,11 @@ class Faults:
     def check(self) -> None:
         """Pass if nothing is at fault. Raises: ConfigError."""
         if self._found:
-            raise ConfigError(*sorted(self._found, key=lambda fault: (fault.file, fault.line)))
+            raise self.error()
+
+    def error(self) -> ConfigError:
+        """Give what was found as an error, by file and line."""
+        return ConfigError(*sorted(self._found, key=lambda fault: (fault.file, fault.line)))
 
 
 def did_you_mean(text: str, known: Collection[str]) -> str:

@@ -140,6 +140,19 @@ class Table:
             return value
         return None
 
+    def number(self, key: str, least: float, most: float) -> float | None:
+        """Give a number between two bounds, both included, if there is one."""
+        if not self._has(key, required=False):
+            return None
+        value = self.members[key]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._wrong_type(value, "a number", key)
+        elif not least <= value <= most:  # nor is `nan` between any two
+            self.fault(f"`{key}` is out of range", f"from {least} to {most}", key)
+        else:
+            return float(value)
+        return None
+
     def flag(self, key: str) -> bool:
         """Give `true` or `false`; an absent key is `false`."""
         if not self._has(key, required=False):
