@@ -232,7 +232,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError:  # its text holds the URL, and that a password
         raise DatabaseUnavailable("the database's URL is not one") from None
-    known = " or ".join(f"`{name}`" for name in DIALECTS)
+    known = " nor ".join(f"`{name}`" for name in DIALECTS)
     if parsed.get_backend_name() not in DIALECTS:
         raise DatabaseUnavailable(f"the database's URL begins with neither {known}")
     if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
@@ -246,9 +246,9 @@ def _make_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Only if it is missing: closing a file ends every lock that this process has on it
         # (POSIX), those of another connection of ours too.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        return
+        if not path.exists():
+            with contextlib.suppress(FileExistsError):  # another worker was first
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError as error:
         message = f"the database's file can't be made: {error.strerror}"
         raise DatabaseUnavailable(message) from None
@@ -265,6 +265,8 @@ def _engine(url: URL, busy_timeout_s: float, *, writes: bool) -> Engine:
             pool_pre_ping=not sqlite,
             **options,
         )
+    except ArgumentError:
+        raise DatabaseUnavailable("the database's driver is unknown") from None
     except ModuleNotFoundError as error:
         raise DatabaseUnavailable(f"the database needs the package `{error.name}`") from None
     if sqlite:
