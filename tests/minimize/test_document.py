@@ -1,4 +1,4 @@
-"""What is JSON: JSONTestSuite (y_ must parse, n_ must be refused, i_ either way), whole or within."""
+"""What is JSON: JSONTestSuite, where y_ must parse, n_ must be refused and i_ may be either."""
 
 from pathlib import Path
 
