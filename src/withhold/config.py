@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from withhold.adapters.keyfiles import read_private
+from withhold.adapters.keyfiles import load_keys, read_private
 from withhold.allowlist.compile import compile_allowlist
 from withhold.allowlist.model import Allowlist
 from withhold.bundle import Bundle, parse_bundle
 from withhold.deployment.model import Deployment, Secret
 from withhold.deployment.parse import parse_deployment
 from withhold.errors import BadRequest, ConfigError, Fault, KeyUnavailable, WarrantError
+from withhold.keyring import KeyRing
 from withhold.minimize.minimizer import Minimizer, subject_of
 from withhold.names import ResourceName
 from withhold.warrant.model import Warrant
@@ -100,7 +101,20 @@ def read_bundle(folder: str | os.PathLike[str]) -> dict[str, bytes]:
 def load_deployment(file: str | os.PathLike[str]) -> Deployment:
     """Load a deployment file. Raises: ConfigError."""
     path = Path(file)
-    return parse_deployment(_read(path, str(path)), path.absolute())
+    content = _read(path, str(path))
+    try:
+        return parse_deployment(content, path.absolute())
+    except ConfigError as error:
+        faults = [Fault(str(path), each.line, each.message, each.hint) for each in error.faults]
+    raise ConfigError(*faults)
+
+
+def read_keys(deployment: Deployment) -> KeyRing:
+    """Read the deployment's own keys. Raises: KeyUnavailable."""
+    if not deployment.keys_path.exists():
+        message = f"there are no keys: `{deployment.keys_path}` does not exist"
+        raise KeyUnavailable(message, "`withhold keys init` makes them")
+    return load_keys(deployment.keys_path)
 
 
 def freezes_folder(deployment: Deployment) -> Path:

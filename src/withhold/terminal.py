@@ -68,6 +68,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def count(number: int, thing: str) -> str:
+    """Write a number of things."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def table(rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:
     """Lay out rows in columns; the last column is not padded."""
     widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]

@@ -19,12 +19,12 @@ from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.types import ASGIApp
 
+import withhold
 from withhold import config
 from withhold.adapters.cache_memory import MemoryCache
 from withhold.adapters.cache_redis import RedisCache
 from withhold.adapters.database import Database
 from withhold.adapters.freezes import make_folder
-from withhold.adapters.keyfiles import load_keys
 from withhold.adapters.ledger import SqlLedger
 from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.standing import Standing
@@ -41,7 +41,7 @@ from withhold.proxy.app import data_plane
 from withhold.proxy.parts import Parts
 from withhold.receipt import ReceiptId
 
-SOFTWARE: Final = "withhold/0.1.0"
+SOFTWARE: Final = f"withhold/{withhold.__version__}"
 
 
 PROBE_S: Final = 2.0
@@ -105,7 +105,7 @@ async def check(deployment: Deployment) -> None:
 async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared:
     files = config.read_bundle(deployment.file.parent)
     bundle = config.parse_files(deployment.file.parent, files)
-    keys = load_keys(deployment.keys_path)
+    keys = config.read_keys(deployment)
     url = _value(deployment.database_url)
     # Its constructor connects and makes tables, so it is not for the event loop.
     database = await asyncio.to_thread(Database, url)

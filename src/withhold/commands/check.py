@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from withhold import config
-from withhold.adapters.keyfiles import load_keys
 from withhold.bundle import Bundle
 from withhold.commands.options import add_config, add_json, config_folder, deployment_file
 from withhold.commands.production import production_faults
 from withhold.deployment.model import Deployment, Secret
 from withhold.errors import ConfigError, Fault, KeyUnavailable
-from withhold.terminal import Exit, complain, out, out_json, warn
+from withhold.terminal import Exit, complain, count, out, out_json, warn
 
 Result = TypeVar("Result")
 
@@ -42,9 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = found.bundle(folder)
     deployment = found.deployment(file, required=arguments.production)
     if deployment is not None:
-        found.secrets(deployment, bundle, production=arguments.production)
+        found.secrets(str(file), deployment)
     if bundle is not None and deployment is not None:
-        found.stores(deployment, bundle)
+        found.stores(str(file), deployment, bundle)
+        if arguments.production:
+            found.production(str(file), deployment, bundle)
     if arguments.json:
         out_json(_as_json(found, bundle))
     else:
@@ -78,35 +79,36 @@ class _Found:
             self.faults += error.faults
             return None
 
-    def secrets(self, deployment: Deployment, bundle: Bundle | None, *, production: bool) -> None:
+    def secrets(self, file: str, deployment: Deployment) -> None:
         """Read every secret once, and every key."""
-        file = str(deployment.file)
-        self._try(file, lambda: load_keys(deployment.keys_path))
+        self._try(file, lambda: config.read_keys(deployment))
         for entry in deployment.stores.values():
             for secret in entry.headers.values():
                 self._value(file, secret)
-        database = self._value(file, deployment.database_url)
-        redis = None if deployment.redis_url is None else self._value(file, deployment.redis_url)
-        if production and bundle is not None:
-            for message, hint in production_faults(
-                deployment, bundle.policy, database or "", redis
-            ):
-                self.faults.append(Fault(file, 0, message, hint))
+        self._value(file, deployment.database_url)
+        self._value(file, deployment.redis_url)
 
-    def stores(self, deployment: Deployment, bundle: Bundle) -> None:
+    def stores(self, file: str, deployment: Deployment, bundle: Bundle) -> None:
         """Hold the stores of the deployment against those of the catalogue."""
         catalogued = {resource.store for resource in bundle.catalogue.resources.values()}
         for name in sorted(deployment.stores.keys() - catalogued):
-            message = f"no catalogue knows the store `{name}`"
-            self.faults.append(Fault(str(deployment.file), 0, message))
+            self.faults.append(Fault(file, 0, f"no catalogue knows the store `{name}`"))
         for name in sorted(catalogued - deployment.stores.keys()):
             message = f"the catalogue's store `{name}` is not in the deployment: it can't be asked"
-            self.warnings.append(Fault(str(deployment.file), 0, message))
+            self.warnings.append(Fault(file, 0, message))
 
-    def _value(self, file: str, reference: Secret | str) -> str | None:
-        if not isinstance(reference, Secret):
-            return reference
-        return self._try(file, lambda: config.read_secret(reference))
+    def production(self, file: str, deployment: Deployment, bundle: Bundle) -> None:
+        """Refuse what is only good for trying things out."""
+        urls = [
+            value if isinstance(value, str) else None
+            for value in (deployment.database_url, deployment.redis_url)
+        ]
+        for message, hint in production_faults(deployment, bundle.policy, *urls):
+            self.faults.append(Fault(file, 0, message, hint))
+
+    def _value(self, file: str, reference: Secret | str | None) -> None:
+        if isinstance(reference, Secret):
+            self._try(file, lambda: config.read_secret(reference))
 
     def _try(self, file: str, read: Callable[[], Result]) -> Result | None:
         try:
@@ -122,13 +124,15 @@ def _print(found: _Found, bundle: Bundle | None, folder: Path) -> None:
     if found.faults:
         complain(ConfigError(*found.faults))
     if bundle is not None:
-        resources, policy = len(bundle.catalogue.resources), bundle.policy
-        out(
-            f"{folder}: {resources} resources, {len(policy.instruments)} instruments,"
-            f" {len(policy.rules)} rules, {len(policy.tests)} tests passed"
-        )
+        counts = [
+            count(len(bundle.catalogue.resources), "resource"),
+            count(len(bundle.policy.instruments), "instrument"),
+            count(len(bundle.policy.rules), "rule"),
+            f"{count(len(bundle.policy.tests), 'policy test')} passed",
+        ]
+        out(f"{folder}: {', '.join(counts)}")
         out(f"bundle {bundle.digest}")
-    out(f"{len(found.faults)} faults, {len(found.warnings)} warnings")
+    out(f"{count(len(found.faults), 'fault')}, {count(len(found.warnings), 'warning')}")
 
 
 def _as_json(found: _Found, bundle: Bundle | None) -> dict[str, object]:

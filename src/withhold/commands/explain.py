@@ -9,7 +9,10 @@ were disclosed or withheld, and for what reason: counts, never values. Signature
 """
 
 import argparse
+import json
 import secrets
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from withhold import config
@@ -19,8 +22,11 @@ from withhold.commands.documents import read_warrant
 from withhold.commands.options import add_config, add_json, add_resource, config_folder, params
 from withhold.commands.recorded import read_file, read_input
 from withhold.kinds.token import KEY_SIZE_BYTES
+from withhold.minimize.minimizer import Minimizer
 from withhold.minimize.tally import Tally
-from withhold.names import Treatment
+from withhold.names import Reason, Treatment
+from withhold.paths import Path as Place
+from withhold.paths import Wild, print_path
 from withhold.terminal import Exit, Ink, out, out_json, paint, table
 
 _INK = {
@@ -41,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ANSWER.json",
         help="a recorded answer to count in; - reads standard input",
     )
+    parser.add_argument(
+        "--ndjson", action="store_true", help="the answer is a stream: one document a line"
+    )
     add_json(parser)
     add_config(parser)
     parser.set_defaults(run=run)
@@ -50,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain, and count where there is an answer."""
     loaded = config.load(config_folder(arguments))
     warrant = read_warrant(arguments.warrant)
-    tally: Tally | None = None
+    counted: Counted | None = None
     if arguments.answer is None:
         allowlist = loaded.allowlist(warrant, arguments.resource)
     else:
@@ -60,49 +69,100 @@ def run(arguments: argparse.Namespace) -> int:
             params=params(arguments),
             token_key=secrets.token_bytes(KEY_SIZE_BYTES),
         )
-        read = read_input if str(arguments.answer) == "-" else lambda: read_file(arguments.answer)
-        minimizer.minimize(read())
-        allowlist, tally = minimizer.allowlist, minimizer.tally
-    lines = explain(allowlist, None if tally is None else tally.withheld)
+        counted = _count(minimizer, _bodies(arguments))
+        allowlist = minimizer.allowlist
+    lines = explain(allowlist, None if counted is None else counted.tally.withheld)
     if arguments.json:
-        out_json(_as_json(allowlist, lines, tally))
+        out_json(_as_json(allowlist, lines, counted))
         return Exit.DONE
     out(f"{warrant.id} under {warrant.instrument} on {allowlist.resource.name}")
     out(f"allowlist {allowlist.digest}")
     out()
-    for line in _table(lines):
-        out(line)
-    for line in _counts(tally):
+    for line in (*_table(lines, counted), *_withheld(counted)):
         out(line)
     return Exit.DONE
 
 
-def _table(lines: tuple[Explanation, ...]) -> list[str]:
+@dataclass(frozen=True)
+class Counted:
+    """What became of an answer, in counts."""
+
+    tally: Tally
+    disclosed: Counter[str]  # values, or keys, by place
+
+    def of(self, each: Explanation) -> int:
+        """Give how many values of a field left; variants of one path are counted together."""
+        if each.label != f"{each.path} key":
+            return 0 if each.treatment is Treatment.WITHHOLD else self.disclosed[each.path]
+        # One key that has not its form makes ordinals of all of them.
+        left = each.treatment is Treatment.DISCLOSE and not each.malformed
+        return self.disclosed[each.label] if left else 0
+
+
+def _bodies(arguments: argparse.Namespace) -> list[bytes]:
+    body = read_input() if str(arguments.answer) == "-" else read_file(arguments.answer)
+    return [line for line in body.split(b"\n") if line.strip()] if arguments.ndjson else [body]
+
+
+def _count(minimizer: Minimizer, bodies: list[bytes]) -> Counted:
+    """Minimize, count what is in the output by its place, and let the output go."""
+    places = {entry.field.path for entry in minimizer.allowlist.entries}
+    counted = Counted(Tally(), Counter())
+    for body in bodies:
+        minimized = minimizer.run(body)
+        counted.tally.add(minimized.tally)
+        if minimized.body is not None:
+            _count_places(json.loads(minimized.body), (), places, counted.disclosed)
+    return counted
+
+
+def _count_places(value: object, path: Place, places: set[Place], counts: Counter[str]) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _count_places(item, (*path, Wild.ELEMENTS), places, counts)
+    elif isinstance(value, dict):
+        members = (*path, Wild.MEMBERS)
+        keyed = any(place[: len(members)] == members for place in places)
+        if keyed:
+            counts[f"{print_path(members)} key"] += len(value)
+        for name, item in value.items():
+            _count_places(item, members if keyed else (*path, name), places, counts)
+    else:
+        counts[print_path(path)] += 1
+
+
+def _table(lines: tuple[Explanation, ...], counted: Counted | None) -> list[str]:
     rows = [["field", "category", "kind", "treatment", "reason"]]
-    for each in lines:
-        malformed = f", {each.malformed} malformed" if each.malformed else ""
-        rows.append(
-            [each.label, each.category, each.kind, each.treatment, f"{each.reason}{malformed}"]
-        )
+    rows += [[each.label, each.category, each.kind, each.treatment, each.reason] for each in lines]
+    if counted is not None:
+        counts = ["disclosed", *(str(counted.of(each)) for each in lines)]
+        malformed = ["malformed", *(str(each.malformed) for each in lines)]
+        rows = [
+            [*row[:4], count, bad, row[4]]
+            for row, count, bad in zip(rows, counts, malformed, strict=True)
+        ]
     heading, *body = table(rows)
     return [paint(heading, Ink.BOLD)] + [
         paint(text, _INK[each.treatment]) for text, each in zip(body, lines, strict=True)
     ]
 
 
-def _counts(tally: Tally | None) -> list[str]:
-    if tally is None:
+def _withheld(counted: Counted | None) -> list[str]:
+    """Say what records were not there, and why."""
+    if counted is None:
         return []
+    tally = counted.tally
     rows = [
         [place, reason, str(count)]
-        for (reason, place), count in sorted(tally.withheld.items(), key=lambda item: item[0])
+        for (reason, place), count in sorted(tally.withheld.items())
+        if reason != Reason.MALFORMED
     ]
     seen = f"records: {tally.records_disclosed} of {tally.records_seen} disclosed"
     return ["", seen, *table(rows, indent="  ")]
 
 
 def _as_json(
-    allowlist: Allowlist, lines: tuple[Explanation, ...], tally: Tally | None
+    allowlist: Allowlist, lines: tuple[Explanation, ...], counted: Counted | None
 ) -> dict[str, object]:
     document: dict[str, object] = {
         "resource": allowlist.resource.name,
@@ -117,11 +177,13 @@ def _as_json(
                 "treatment": each.treatment,
                 "reason": each.reason,
                 "rule": each.rule or None,
+                **({} if counted is None else {"disclosed": counted.of(each)}),
             }
             for each in lines
         ],
     }
-    if tally is not None:
+    if counted is not None:
+        tally = counted.tally
         document["records"] = {"seen": tally.records_seen, "disclosed": tally.records_disclosed}
         document["withheld"] = [
             {"place": place, "reason": reason, "count": count}

@@ -33,9 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     signer.add_argument("name", metavar="NAME", help="what the deployment file calls the signer")
     signer.add_argument(
         "--role",
-        type=SignerRole,
-        choices=list(SignerRole),
-        default=SignerRole.APPROVE,
+        choices=[role.value for role in SignerRole],
+        default=SignerRole.APPROVE.value,
         metavar="intake|approve",
         help="what the signatures mean (default: approve)",
     )
@@ -50,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     caller.add_argument("name", metavar="NAME", help="what the deployment file calls the caller")
     caller.add_argument(
         "--role",
-        type=Role,
-        choices=list(Role),
+        choices=[role.value for role in Role],
         action="append",
         metavar="|".join(Role),
         help="what the caller may do, more than once if need be (default: disclose)",
@@ -86,7 +84,7 @@ def _signer(arguments: argparse.Namespace) -> int:
         out_json({"name": arguments.name, "public_key": public, "file": str(path)})
         return Exit.DONE
     person = arguments.person or arguments.name
-    for line in signer_block(arguments.name, person, arguments.role, public):
+    for line in signer_block(arguments.name, person, SignerRole(arguments.role), public):
         out(line)
     note(f"made {path}: the private key, which never leaves its owner")
     return Exit.DONE
@@ -100,7 +98,7 @@ def _caller(arguments: argparse.Namespace) -> int:
         shown = {} if arguments.out is not None else {"token": token}
         out_json({"name": name, "token_sha256": token_digest(token), **shown})
         return Exit.DONE
-    roles = arguments.role or [Role.DISCLOSE]
+    roles = [Role(each) for each in arguments.role or [Role.DISCLOSE]]
     if arguments.out is None:
         out(token)
     else:

@@ -8,8 +8,8 @@ Member names are, except where they look like data: those are proposed as `.*`.
 """
 
 import argparse
-import json
 from collections.abc import Iterable
+from typing import Final
 
 from withhold import config
 from withhold.catalogue.learn import Json, Undeclared, learn
@@ -22,6 +22,8 @@ from withhold.minimize.document import parse_document
 from withhold.names import Part, ResourceName
 from withhold.paths import print_path
 from withhold.terminal import Exit, note, out, out_json
+
+_LAST_OF_FOUR: Final = 0xFFFF  # TOML: `\\uXXXX` up to here, `\\UXXXXXXXX` beyond
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,8 +92,17 @@ def _form(form: Form) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Give a TOML basic string, in ASCII: no name of an answer can move a cursor."""
-    return json.dumps(str(text)).replace("\x7f", "\\u007f")
+    """Give a TOML basic string in printable ASCII: no name of an answer can move a cursor."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in {'"', "\\"}:
+        return f"\\{character}"
+    point = ord(character)
+    if character.isascii() and character.isprintable():
+        return character
+    return f"\\u{point:04x}" if point <= _LAST_OF_FOUR else f"\\U{point:08x}"
 
 
 def _as_json(each: Undeclared) -> dict[str, str | bool | None]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from withhold.deployment.model import Deployment, Secret
+from withhold.deployment.model import Deployment
 from withhold.names import Role, SignerRole
 from withhold.policy.model import Policy
 from withhold.starter import TEST_PERSON
@@ -102,8 +102,8 @@ def _signers(signers: Iterable[Signer], policy: Policy) -> Iterator[tuple[str, s
     approvers = sum(SignerRole.APPROVE in held for held in roles.values())
     for instrument in policy.instruments.values():
         if instrument.approvals > approvers:
+            asked = f"`{instrument.name}` asks for {instrument.approvals} approvals"
             yield (
-                f"`{instrument.name}` asks for {instrument.approvals} approvals and there are"
-                f" {approvers} persons who approve",
+                f"{asked} and {approvers} persons can approve",
                 "list more signers with the role `approve`",
             )

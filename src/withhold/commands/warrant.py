@@ -22,7 +22,7 @@ from withhold.clock import read_clock
 from withhold.commands.documents import describe, read_document
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
-from withhold.errors import BadRequest
+from withhold.errors import BadRequest, WarrantError
 from withhold.names import SignerRole
 from withhold.terminal import (
     Exit,
@@ -35,7 +35,7 @@ from withhold.terminal import (
     table,
 )
 from withhold.warrant.parse import parse_warrant
-from withhold.warrant.signed import add_signature, parse_signed
+from withhold.warrant.signed import add_signature, is_signed, parse_signed
 
 _STATES = {"active": Ink.GREEN, "pending": Ink.YELLOW, "suspended": Ink.YELLOW}
 
@@ -50,9 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_key(sign)
     sign.add_argument(
         "--role",
-        type=SignerRole,
         required=True,
-        choices=list(SignerRole),
+        choices=[role.value for role in SignerRole],
         metavar="intake|approve",
         help="what the signature means",
     )
@@ -121,13 +120,13 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    document = read_document(arguments.document)
+    document, key = read_document(arguments.document), load_signer_key(arguments.key)
     _describe(document)
     signed = add_signature(
         document,
-        load_signer_key(arguments.key),
+        key,
         key_id=arguments.signer,
-        role=arguments.role,
+        role=SignerRole(arguments.role),
         deployment=arguments.deployment,
         signed_at=read_clock(),
     )
@@ -137,17 +136,20 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 def _register(arguments: argparse.Namespace) -> int:
     document = read_document(arguments.document)
+    if not is_signed(document):
+        message = f"`{arguments.document}` is not signed"
+        raise WarrantError(message, "`withhold warrant sign` does it")
     parse_signed(document)  # what is wrong with it can be said without the service
     return _show_standing(arguments, service(arguments).post("/warrants", document.strip()))
 
 
 def _approve(arguments: argparse.Namespace) -> int:
-    caller = service(arguments)
+    caller, key = service(arguments), load_signer_key(arguments.key)
     document, deployment = _fetch(caller, arguments.id)
     _ask(arguments, document, "approve this warrant")
     signed = add_signature(
         document,
-        load_signer_key(arguments.key),
+        key,
         key_id=arguments.signer,
         role=SignerRole.APPROVE,
         deployment=deployment,
@@ -157,13 +159,13 @@ def _approve(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    caller = service(arguments)
+    caller, key = service(arguments), load_signer_key(arguments.key)
     document, deployment = _fetch(caller, arguments.id)
     _ask(arguments, document, "resume this warrant")
     # A signature of its own over the same payload: the earlier ones are not sent again.
     signed = add_signature(
         parse_signed(document).payload,
-        load_signer_key(arguments.key),
+        key,
         key_id=arguments.signer,
         role=SignerRole.APPROVE,
         deployment=deployment,
