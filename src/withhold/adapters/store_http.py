@@ -47,13 +47,16 @@ class HttpStore:
                 raise KeyUnavailable(f"the header `{name}` for a store holds what no header can")
         _quieten()
         self._limits = limits
-        self._base = httpx.URL(base_url)
-        self._headers = {
-            "Accept": "application/json, application/x-ndjson",
-            "Accept-Encoding": ACCEPT_ENCODING,
-            "User-Agent": "withhold",
-            **headers,
-        }
+        base = httpx.URL(base_url).copy_with(query=None, fragment=None)
+        self._base = str(base).removesuffix("/")
+        self._headers = httpx.Headers(
+            {
+                "Accept": "application/json, application/x-ndjson",
+                "Accept-Encoding": ACCEPT_ENCODING,
+                "User-Agent": "withhold",
+                **headers,
+            }
+        )
         self._transport = transport or httpx.AsyncHTTPTransport(
             trust_env=False,
             limits=httpx.Limits(
@@ -82,8 +85,7 @@ class HttpStore:
                 await _within(self._limits.store_timeout_s, response.aclose())
 
     async def _send(self, target: str) -> httpx.Response:
-        prefix = self._base.raw_path.partition(b"?")[0].removesuffix(b"/")
-        url = self._base.copy_with(raw_path=prefix + target.encode("ascii"))
+        url = httpx.URL(self._base + target)
         request = httpx.Request("GET", url, headers=self._headers, extensions=self._extensions)
         return await self._transport.handle_async_request(request)
 

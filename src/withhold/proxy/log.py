@@ -6,7 +6,7 @@ that somebody sent. How a line looks is the process's choice; the facts are its 
 
 import logging
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,7 @@ class Line:
 
 def log_request(line: Line) -> None:
     """Write the request's line."""
-    _log.info("request", extra=asdict(line))
+    _log.info("request", extra=dict(vars(line)))
 
 
 def log_fault(request: str, error: BaseException) -> None:
