@@ -8,7 +8,8 @@ reference answers, which means the same.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import compress
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -20,13 +21,13 @@ from withhold.allowlist.model import Allowlist
 from withhold.catalogue.model import RequestSubject
 from withhold.errors import Malformed, Mismatch
 from withhold.minimize import reference
-from withhold.minimize.gate import Gate, Reach, agrees, compile_gate, reach
+from withhold.minimize.gate import Gate, Look, agrees, compile_gate, look
 from withhold.minimize.keys import name_keys
 from withhold.minimize.leaf import compile_leaf
 from withhold.minimize.plan import Place, Reading, lay_out
 from withhold.minimize.run import Bounds, Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.minimize.tally import Tally
-from withhold.names import Reason
+from withhold.names import Kind, Reason, Treatment
 from withhold.paths import Names, Path, Wild
 
 _TYPES: dict[Reading, Any] = {
@@ -114,10 +115,18 @@ def _compile_gate(place: Place) -> Gate | None:
     subjects = record.subject.fields if record.subject is not None else ()
     return compile_gate(
         record,
-        [reach(place.attributes_to(names)) for names in subjects],
-        None if record.time is None else reach(place.attributes_to(record.time.field)),
+        [_look(place, names) for names in subjects],
+        None if record.time is None else _look(place, record.time.field),
         raw=any(place.at(names).reading is Reading.RAW for names in subjects),
     )
+
+
+def _look(place: Place, names: Names) -> Look:
+    """Give where the columns of a place's rows hold what stands at `names`; `()` is the rows."""
+    if not names:
+        return look(0)
+    index = list(place.attributes()).index(names[0])
+    return look(index, place.names[names[0]].attributes_to(names[1:]))
 
 
 def _compile_object(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
@@ -127,10 +136,46 @@ def _compile_object(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
     decoded = _struct(
         "Decoded", {name: (attributes[name], inner[name][0] | UnsetType) for name in attributes}
     )
-    output = _struct("Output", {name: (attributes[name], Any) for name in covered})
-    columns = [(attrgetter(attributes[name]), inner[name][1]) for name in covered]
-    looks = [reach(place.attributes_to(names)) for names in place.whens] if place.is_base else None
-    return decoded | None, _objects(output, columns, _compile_gate(place), looks)
+    members = _Members(
+        take=[_take(index) for index in range(len(attributes))],
+        treat=[
+            (index, None if _is_told_by_gate(place, name) else inner[name][1])
+            for index, name in enumerate(attributes)
+            if name in covered
+        ],
+        build=_struct("Output", {name: (attributes[name], Any) for name in covered}),
+        gate=_compile_gate(place),
+        stands=any(_is_told_by_gate(place, name) for name in covered),
+        looks=[_look(place, names) for names in place.whens] if place.is_base else None,
+    )
+    return decoded | None, _objects(members)
+
+
+def _take(index: int) -> Callable[[list[Any]], list[Any]]:
+    """Give a function that takes one member out of all rows.
+
+    Source text made of an integer: an attribute that is spelled out is read at half the price of
+    `map(attrgetter)`, 9 against 18 ns, and this is most of what a column costs.
+    """
+    taken: Callable[[list[Any]], list[Any]] = eval(f"lambda rows: [row.f{index} for row in rows]")  # noqa: S307 - as above
+    return taken
+
+
+def _is_told_by_gate(place: Place, name: str) -> bool:
+    """Tell whether a member is the one that its record is admitted by, and disclosed as such.
+
+    What the gate admits then has its form, and there is something to disclose.
+    """
+    record, member = place.record, place.names[name]
+    if record is None or member.record is not None or member.reading is Reading.RAW:
+        return False
+    forms = [record.time.form] if record.time and record.time.field == (name,) else []
+    if record.subject and record.subject.fields == ((name,),):
+        # Of what identifies, only an id is its own normal form.
+        forms += [record.subject.form] if record.subject.form.kind is Kind.ID else []
+    return any(
+        leaf.treatment is Treatment.DISCLOSE and leaf.field.form in forms for leaf in member.leaves
+    )
 
 
 def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Decoded:
@@ -140,39 +185,47 @@ def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Decoded:
     return msgspec.defstruct(name, fields, rename=rename, gc=False)
 
 
-def _objects(
-    output: Callable[..., Decoded],
-    columns: Sequence[tuple[Callable[[Any], Any], Operation | None]],
-    gate: Gate | None,
-    looks: Sequence[Reach] | None,
-) -> Operation:
+@dataclass(frozen=True)
+class _Members:
+    """What is done with the members of a column of objects."""
+
+    take: list[Callable[[list[Any]], list[Any]]]  # every decoded member, by index
+    treat: list[tuple[int, Operation | None]]  # the covered ones, in the output's order
+    build: Callable[..., Decoded]  # makes an output of what leaves of them
+    gate: Gate | None
+    stands: bool  # whatever the gate admits has something to disclose
+    looks: list[Look] | None  # of a base: what variants look at
+
+
+def _objects(members: _Members) -> Operation:
     """Give the operation of a column of objects: gate, treat each member's column, build anew."""
-    nothing = output()
+    nothing = members.build()
 
     def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
         mask = [value is not None and value is not UNSET for value in values]
         rows = values if all(mask) else list(compress(values, mask))
-        if gate is not None:
-            admitted = gate(rows, run)
-            through = iter(admitted)
-            mask = [is_row and next(through) for is_row in mask]
-            rows = list(compress(rows, admitted))
-        if looks is not None:
-            context = [[scalar_of(look(row)) for row in rows] for look in looks]
-        elif context and len(rows) < len(values):
+        columns = [take(rows) for take in members.take]
+        if members.gate is not None:
+            admitted = members.gate(columns, run)
+            if not all(admitted):
+                through = iter(admitted)
+                mask = [is_row and next(through) for is_row in mask]
+                columns = [list(compress(column, admitted)) for column in columns]
+        if members.looks is not None:
+            context = [list(map(scalar_of, told(columns))) for told in members.looks]
+        elif context and len(columns[0]) < len(values):
             context = [list(compress(told, mask)) for told in context]
-        built = []
-        for get, inner in columns:
-            column = list(map(get, rows))
-            built.append(column if inner is None else inner(column, context, run))
-        outs = list(map(output, *built))
-        stands = [out != nothing for out in outs]
-        if not all(stands):
-            outs = [
-                out if is_standing else UNSET for out, is_standing in zip(outs, stands, strict=True)
-            ]
-        if gate is not None:
-            run.tally.records_disclosed += sum(stands)
+        treated = [
+            columns[index] if treat is None else treat(columns[index], context, run)
+            for index, treat in members.treat
+        ]
+        outs = list(map(members.build, *treated))
+        disclosed = len(outs)
+        if not members.stands:
+            outs = [UNSET if out == nothing else out for out in outs]
+            disclosed = sum(out is not UNSET for out in outs)
+        if members.gate is not None:
+            run.tally.records_disclosed += disclosed
         if len(outs) == len(values):
             return outs
         kept = iter(outs)
@@ -186,7 +239,7 @@ def _gated(gate: Gate, inner: Operation | None) -> Operation:
 
     def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
         there = [value is not UNSET for value in values]
-        through = iter(gate(list(compress(values, there)), run))
+        through = iter(gate([list(compress(values, there))], run))
         admitted = [is_there and next(through) for is_there in there]
         rows = list(compress(values, admitted))
         context = [list(compress(told, admitted)) for told in context]

@@ -5,8 +5,7 @@ they do not admit is looked at by the kinds, for the exact answer and the reason
 """
 
 from collections.abc import Callable, Sequence
-from itertools import compress
-from operator import attrgetter
+from operator import or_
 from typing import Any, TypeAlias
 
 from msgspec import UNSET
@@ -18,33 +17,30 @@ from withhold.minimize.run import Bounds, Decoded, Run, scalar_of
 from withhold.names import Kind, Reason
 from withhold.paths import print_path
 
-Reach: TypeAlias = Callable[[Any], Any]  # from a row to the value at a path of names, or UNSET
-Gate: TypeAlias = Callable[[list[Any], Run], list[bool]]
+Columns: TypeAlias = Sequence[list[Any]]  # the members of the rows, by index
+Look: TypeAlias = Callable[[Columns], list[Any]]  # gives the column at a path of names
+Gate: TypeAlias = Callable[[Columns, Run], list[bool]]
 
 
-def reach(attributes: Sequence[str]) -> Reach:
-    """Give a function that follows attributes from a row; none of them is the row itself."""
+def look(index: int, attributes: Sequence[str] = ()) -> Look:
+    """Give a function that takes a column, and follows attributes from its values."""
     if not attributes:
-        return lambda row: row
-    if len(attributes) == 1:
-        return attrgetter(attributes[0])
+        return lambda columns: columns[index]
 
-    def follow(row: Decoded) -> Decoded:
+    def follow(value: Decoded) -> Decoded:
         for attribute in attributes:
-            if row is None or row is UNSET:
+            if value is None or value is UNSET:
                 return UNSET
-            row = getattr(row, attribute)
-        return row
+            value = getattr(value, attribute)
+        return value
 
-    return follow
+    return lambda columns: list(map(follow, columns[index]))
 
 
-def compile_gate(
-    record: Record, subjects: Sequence[Reach], time: Reach | None, *, raw: bool
-) -> Gate:
+def compile_gate(record: Record, subjects: Sequence[Look], time: Look | None, *, raw: bool) -> Gate:
     """Compile the check of a record's subject, then of its time.
 
-    `subjects`, `time`: from a row to the values that decide; `raw`: a subject is decoded as `Raw`.
+    `subjects`, `time`: where the values are that decide; `raw`: a subject is decoded as `Raw`.
     """
     place = print_path(record.each)
     by_subject = (
@@ -52,41 +48,42 @@ def compile_gate(
     )
     by_time = None if record.time is None or time is None else _time_gate(record.time, time, place)
 
-    def gate(rows: list[Any], run: Run) -> list[bool]:
-        run.tally.records_seen += len(rows)
-        if by_subject is None:
-            return by_time(rows, run) if by_time is not None else [True] * len(rows)
-        admitted = by_subject(rows, run)
-        if by_time is None:
-            return admitted
-        in_time = iter(by_time(list(compress(rows, admitted)), run))
-        return [is_in and next(in_time) for is_in in admitted]
-
-    return gate
-
-
-def _subject_gate(
-    subject: RecordSubject, reaches: Sequence[Reach], place: str, *, raw: bool
-) -> Gate:
-    form = subject.form
-    plain = _is_plain(form) and not raw
-
-    def gate(rows: list[Any], run: Run) -> list[bool]:
-        targets = run.bounds.targets[form.kind]
-        columns = [list(map(each, rows)) for each in reaches]
-        admitted = [plain and value in targets for value in columns[0]]
-        for column in columns[1:]:
-            admitted = [
-                is_in or (plain and value in targets)
-                for is_in, value in zip(admitted, column, strict=True)
-            ]
-        if not all(admitted):
-            for i, is_in in enumerate(admitted):
-                if not is_in:
-                    admitted[i] = _is_target(form, [column[i] for column in columns], run, place)
+    def gate(columns: Columns, run: Run) -> list[bool]:
+        run.tally.records_seen += len(columns[0])
+        admitted = [True] * len(columns[0])
+        if by_subject is not None:
+            admitted = by_subject(columns, admitted, run)
+        if by_time is not None:
+            admitted = by_time(columns, admitted, run)
         return admitted
 
     return gate
+
+
+# A check of those rows that were admitted before it: a record has one reason to be withheld.
+_Check: TypeAlias = Callable[[Columns, list[bool], Run], list[bool]]
+
+
+def _subject_gate(
+    subject: RecordSubject, looks: Sequence[Look], place: str, *, raw: bool
+) -> _Check:
+    form = subject.form
+    plain = _is_plain(form) and not raw
+
+    def check(columns: Columns, _before: list[bool], run: Run) -> list[bool]:
+        targets = run.bounds.targets[form.kind]
+        named = [each(columns) for each in looks]
+        admitted = [False] * len(named[0])
+        for column in named if plain else ():
+            found = [value in targets for value in column]
+            admitted = list(map(or_, admitted, found)) if any(admitted) else found
+        if not all(admitted):
+            for i, is_in in enumerate(admitted):
+                if not is_in:
+                    admitted[i] = _is_target(form, [column[i] for column in named], run, place)
+        return admitted
+
+    return check
 
 
 def _is_target(form: Form, values: list[Any], run: Run, place: str) -> bool:
@@ -123,20 +120,20 @@ def agrees(form: Form, value: Decoded, bounds: Bounds) -> bool:
     return (_is_plain(form) and value == subject) or _identity(form, value) == subject
 
 
-def _time_gate(time: RecordTime, reach_time: Reach, place: str) -> Gate:
+def _time_gate(time: RecordTime, look_at: Look, place: str) -> _Check:
     unit = time.form.unit
 
-    def gate(rows: list[Any], run: Run) -> list[bool]:
+    def check(columns: Columns, before: list[bool], run: Run) -> list[bool]:
         low, high = run.bounds.counts.get(unit, (0, 0)) if unit is not None else (0, 0)
-        stamps = list(map(reach_time, rows))
+        stamps = look_at(columns)
         admitted = [type(stamp) is int and low <= stamp < high for stamp in stamps]
-        if not all(admitted):
-            for i, is_in in enumerate(admitted):
-                if not is_in:
-                    admitted[i] = _is_in_period(time.form, stamps[i], run, place)
+        if not (all(admitted) and all(before)):
+            for i, (was_in, is_in) in enumerate(zip(before, admitted, strict=True)):
+                if not was_in or not is_in:
+                    admitted[i] = was_in and _is_in_period(time.form, stamps[i], run, place)
         return admitted
 
-    return gate
+    return check
 
 
 def _is_in_period(form: Form, value: Decoded, run: Run, place: str) -> bool:
