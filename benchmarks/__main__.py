@@ -18,9 +18,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     arguments = parser.parse_args()
-    rows = []
+    rows: list[dict[str, str | float]] = []
     for workload in workloads():
-        engines = {name: partial(engine, workload.body) for name, engine in workload.engines.items()}
+        engines = {
+            name: partial(engine, workload.body) for name, engine in workload.engines.items()
+        }
         seconds = alternate(engines)
         for name, turns in seconds.items():
             median = statistics.median(turns)

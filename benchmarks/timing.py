@@ -1,4 +1,4 @@
-"""Timing: engines in turn, many rounds, medians. Machines are noisy; ratios taken in turn are less so."""
+"""Timing: engines in turn, many rounds, medians of ratios: machines are noisy."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 def alternate(
     engines: Mapping[str, Callable[[], object]], *, rounds: int = 25, seconds_per_turn: float = 0.02
 ) -> dict[str, list[float]]:
-    """Give, for each engine, the seconds per call of each round; every round runs all engines in turn."""
+    """Give, for each engine, the seconds per call of each round; a round runs all in turn."""
     repeats = {name: _repeats(engine, seconds_per_turn) for name, engine in engines.items()}
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds):

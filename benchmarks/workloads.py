@@ -1,27 +1,26 @@
 """Workloads: a body, ours, and peers written by hand for the same answer.
 
-The peers do what a careful engineer would write for this one body: they look at scopes and make
-the tokens, reuse one AES context, and check no types. Each must give what ours gives, or the run stops.
+The peers do what a careful engineer would write for this one body: they look at scopes, make the
+tokens with one AES context, and check no types. Each must give what ours gives, or the run stops.
 """
 
 import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from benchmarks.bundle import WARRANT, bench_bundle
-from withhold.allowlist.compile import compile_allowlist
+import withhold
 from withhold.kinds.token import key_id
 from withhold.minimize.minimizer import Minimizer
-from withhold.names import InstrumentName, ResourceName
-from withhold.warrant.parse import parse_warrant
 
+CONFIG: Final = Path(__file__).parent / "config"
 KEY: Final = bytes(range(16))
 RECORDS: Final = 200
 TARGETS: Final = frozenset({"@u0:example.test", "@u1:example.test"})
@@ -29,7 +28,8 @@ SINCE_MS: Final = 1_672_531_200_000
 UNTIL_MS: Final = 1_798_761_600_000
 
 Engine = Callable[[bytes], bytes]
-Codec = tuple[Callable[[bytes], Any], Callable[[Any], bytes]]
+Json: TypeAlias = Any  # a peer checks no types
+Codec = tuple[Callable[[bytes], Json], Callable[[Json], bytes]]
 
 _ORJSON: Final[Codec] = (orjson.loads, orjson.dumps)
 _JSON: Final[Codec] = (json.loads, lambda value: json.dumps(value, separators=(",", ":")).encode())
@@ -52,7 +52,9 @@ def workloads() -> list[Workload]:
     """Make all workloads; raises ValueError if an engine gives another answer than ours."""
     made = [_sessions(), _messages()]
     for workload in made:
-        answers = {name: orjson.loads(engine(workload.body)) for name, engine in workload.engines.items()}
+        answers = {
+            name: orjson.loads(engine(workload.body)) for name, engine in workload.engines.items()
+        }
         for name, answer in answers.items():
             if answer != answers["withhold"]:
                 message = f"{workload.name}: `{name}` gives another answer than ours"
@@ -61,13 +63,10 @@ def workloads() -> list[Workload]:
 
 
 def minimizer(resource: str) -> Minimizer:
-    """Make ours, as the proxy makes it."""
-    bundle, warrant = bench_bundle(), parse_warrant(WARRANT)
-    instrument = bundle.policy.instruments[InstrumentName("order")]
-    allowlist = compile_allowlist(
-        warrant, instrument, bundle.policy, bundle.catalogue.resources[ResourceName(f"bench/{resource}")]
-    )
-    return Minimizer(allowlist, warrant.targets, warrant.period, None, KEY)
+    """Make ours, as anybody would."""
+    config = withhold.load(str(CONFIG))
+    warrant = withhold.parse_warrant((CONFIG / "warrant.json").read_bytes())
+    return config.minimizer(warrant, f"bench/{resource}", token_key=KEY)
 
 
 def _sessions() -> Workload:
@@ -87,30 +86,32 @@ def _sessions() -> Workload:
         for i in range(RECORDS)
     ]
     body = json.dumps({"rows": rows, "total": RECORDS}).encode()
-    return Workload("sessions, tokenized", body, RECORDS, _engines("sessions", body, _filter_sessions))
+    engines = _engines("sessions", _filter_sessions)
+    return Workload("sessions, tokenized", body, RECORDS, engines)
 
 
 def _messages() -> Workload:
     """Make 200 messages whose content is withheld."""
     rng = Random(2)
-    words = "meet me at the station when the last train has gone and bring the key".split()
+    words = ["meet", "me", "at", "the", "station", "when", "last", "train", "has", "gone", "bring"]
     chunk = [
         {
             "event_id": f"${rng.getrandbits(200):050x}",
             "sender": f"@u{i % 2}:example.test",
             "origin_server_ts": 1_700_000_000_000 + i * 1_000,
             "type": "m.room.message",
-            "content": {"msgtype": "m.text", "body": " ".join(rng.choices(words, k=60)), "m.mentions": {}},
+            "content": {"msgtype": "m.text", "body": " ".join(rng.choices(words, k=60))},
             "unsigned": {"age": i, "membership": "join"},
             "room_id": "!room:example.test",
         }
         for i in range(RECORDS)
     ]
     body = json.dumps({"chunk": chunk, "start": "t1", "end": "t2"}).encode()
-    return Workload("messages, content withheld", body, RECORDS, _engines("messages", body, _filter_messages))
+    engines = _engines("messages", _filter_messages)
+    return Workload("messages, content withheld", body, RECORDS, engines)
 
 
-def _engines(resource: str, _body: bytes, by_hand: Callable[[Any], Any]) -> dict[str, Engine]:
+def _engines(resource: str, by_hand: Callable[[Json], Json]) -> dict[str, Engine]:
     ours = minimizer(resource)
 
     def hand(codec: Codec) -> Engine:
@@ -120,7 +121,7 @@ def _engines(resource: str, _body: bytes, by_hand: Callable[[Any], Any]) -> dict
     return {"withhold": ours.minimize, "orjson by hand": hand(_ORJSON), "json by hand": hand(_JSON)}
 
 
-def _filter_sessions(document: Any) -> Any:
+def _filter_sessions(document: Json) -> Json:
     rows = []
     for row in document["rows"]:
         if row["account"] in TARGETS and SINCE_MS <= row["seen"] < UNTIL_MS:
@@ -139,7 +140,7 @@ def _filter_sessions(document: Any) -> Any:
     return {"rows": rows}
 
 
-def _filter_messages(document: Any) -> Any:
+def _filter_messages(document: Json) -> Json:
     return {
         "chunk": [
             {

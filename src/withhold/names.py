@@ -12,7 +12,10 @@ Digest = NewType("Digest", str)  # RFC 9530 form: "sha-256=:<base64>:"
 
 
 class Category(StrEnum):
-    """What an order may ask for. Source: ETSI TS 103 120 RequestType; Reg. (EU) 2023/1543 Art. 3."""
+    """What an order may ask for.
+
+    Source: ETSI TS 103 120 `RequestType`; Regulation (EU) 2023/1543 Art. 3.
+    """
 
     SUBSCRIBER = "subscriber"
     IDENTIFYING = "identifying"

@@ -32,6 +32,7 @@ _QUOTED: Final = re.compile(
     r"""\['((?:[^'\\\x00-\x1f]|\\.)*)'\]|\["((?:[^"\\\x00-\x1f]|\\.)*)"\]"""
 )
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED: Final = {
     "b": "\b",
     "f": "\f",
@@ -134,11 +135,11 @@ def _parse_segment(text: str, at: int) -> tuple[Segment, int]:
 def _unescape(escape: re.Match[str]) -> str:
     code = escape.group(1)
     if len(code) > 1:
-        point = int(code[1:], 16)
-        if 0xD800 <= point <= 0xDFFF:
+        character = chr(int(code[1:], 16))
+        if _SURROGATE.fullmatch(character):
             message = "a path holds a surrogate escape: write the character itself"
             raise PathError(message)
-        return chr(point)
+        return character
     if code not in _ESCAPED:
         message = f"a path holds the unknown escape `\\{code}`"
         raise PathError(message)
