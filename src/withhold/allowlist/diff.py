@@ -1,8 +1,8 @@
 """Diff: what a change of bundle would let out, exactly, for every warrant that could be.
 
 For each instrument × resource × field both bundles are compiled twice, as for a warrant that names
-no field and for one that names them all. A field's decision depends on no other field, so these
-two say all that any warrant of the instrument can get: the comparison is exact, not sampled.
+no field and for one that names them all. A field's decision depends on no other field, so these two
+and the field's category say all that any warrant can get: the comparison is exact, not sampled.
 """
 
 from collections.abc import Iterable, Mapping
@@ -59,14 +59,14 @@ def _diff_instrument(
     name: InstrumentName, old: tuple[Catalogue, Policy], new: tuple[Catalogue, Policy]
 ) -> Iterable[Change]:
     before, after = old[1].instruments.get(name), new[1].instruments.get(name)
-    if before is not None and after is not None and before.approvals != after.approvals:
-        yield Change(
-            name,
-            ResourceName("*"),
-            "approvals",
-            str(before.approvals),
-            str(after.approvals),
-            Verdict.INCOMPARABLE,
+    if before is not None and after is not None:
+        # What of an instrument decides which warrants count: a warrant repeats its jurisdiction.
+        yield from _diff_members(
+            {"approvals": before.approvals, "jurisdiction": before.jurisdiction},
+            {"approvals": after.approvals, "jurisdiction": after.jurisdiction},
+            (name, ResourceName("*")),
+            "",
+            named=False,
         )
     for resource in sorted({*old[0].resources, *new[0].resources}):
         unnamed = list(
@@ -118,8 +118,13 @@ def _diff_resource(
         if treatments[0] is not treatments[1]:
             yield Change(*where, label, *treatments, _compare(*treatments), named)
         if was is not None and now is not None and old is not None and new is not None:
-            decided = field_decides(old.resource, was.field), field_decides(new.resource, now.field)
-            yield from _diff_members(*decided, where, f"{label}: ", named=named)
+            yield from _diff_members(
+                _decides(old.resource, was),
+                _decides(new.resource, now),
+                where,
+                f"{label}: ",
+                named=named,
+            )
 
 
 def _covered(allowlist: Allowlist | None) -> Mapping[str, Entry]:
@@ -130,6 +135,12 @@ def _diff_calling(
     old: Resource, new: Resource, where: tuple[InstrumentName, ResourceName], *, named: bool
 ) -> Iterable[Change]:
     return _diff_members(resource_decides(old), resource_decides(new), where, "", named=named)
+
+
+def _decides(resource: Resource, entry: Entry) -> dict[str, Json]:
+    # The category is in no allowlist's bytes, and decides which warrants get the field at all:
+    # one for the old category alone loses it, one for the new category alone gains it.
+    return {**field_decides(resource, entry.field), "category": entry.field.category.value}
 
 
 def _diff_members(
