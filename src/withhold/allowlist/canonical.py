@@ -83,10 +83,9 @@ def _resolves(resolves: Resolves) -> Json:
 def _record(record: Record) -> Json:
     subject: Json = None
     if record.subject is not None:
-        places: list[Json] = [
-            print_names(names) if names else "" for names in record.subject.fields
-        ]
-        subject = {"any": places, "form": _form(record.subject.form)}
+        # Any one of them: their order does not decide.
+        places = {print_names(names) if names else "" for names in record.subject.fields}
+        subject = {"any": list[Json](sorted(places)), "form": _form(record.subject.form)}
     time: Json = None
     if record.time is not None:
         time = {"field": print_names(record.time.field), "form": _form(record.time.form)}
