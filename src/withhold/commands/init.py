@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             deployment="example-trial",
             data_plane="127.0.0.1:8470",
             control_plane="127.0.0.1:8471",
-            stores={SAMPLE_STORE: "http://127.0.0.1:8008", "synapse": "http://127.0.0.1:8008"},
+            stores={SAMPLE_STORE: "http://127.0.0.1:8480"},
         ),
     )
     if arguments.json:

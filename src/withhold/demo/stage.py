@@ -81,14 +81,14 @@ async def stage() -> AsyncIterator[Stage]:
         await _serve(stack, {Plane.DATA: sample_store()}, {Plane.DATA: store})
         await _serve(stack, node.apps, {Plane.DATA: data, Plane.CONTROL: control})
         clients = [
-            await stack.enter_async_context(_client(urls[name], starter, caller))
-            for name, caller in (
-                ("store", None),
-                ("proxy", "disclosure-service"),
-                ("control", "operator"),
+            await stack.enter_async_context(client)
+            for client in (
+                _client(urls["store"]),
+                _client(urls["proxy"], starter.tokens["disclosure-service"]),
+                _client(urls["control"], starter.tokens["operator"]),
             )
         ]
-        yield Stage(starter, *clients, urls, redis_url is not None)
+        yield Stage(starter, clients[0], clients[1], clients[2], urls, redis_url is not None)
 
 
 async def _serve(
@@ -111,9 +111,8 @@ async def _serve(
         await serving
 
 
-def _client(url: str, starter: Starter, caller: str | None) -> httpx.AsyncClient:
+def _client(url: str, token: Path | None = None) -> httpx.AsyncClient:
     headers = {}
-    if caller is not None:
-        token = read_private(starter.tokens[caller]).decode().strip()
-        headers["Authorization"] = f"Bearer {token}"
+    if token is not None:
+        headers["Authorization"] = f"Bearer {read_private(token).decode().strip()}"
     return httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
