@@ -156,9 +156,7 @@ class Database:
 
     def _run(self) -> None:
         while jobs := self._take():
-            under_way = [job for job in jobs if job.done.set_running_or_notify_cancel()]
-            if under_way:
-                self._commit(under_way)
+            self._commit([job for job in jobs if job.done.set_running_or_notify_cancel()])
 
     def _take(self) -> list[_Job]:
         """Wait for jobs; none means that the end has come and nothing waits any more."""

@@ -107,7 +107,8 @@ def write_private(path: Path, data: bytes) -> None:
 def read_private(path: Path) -> bytes:
     """Read a file that only its owner, which we are, can read. Raises: KeyUnavailable."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # Without waiting: a pipe in its place would have us wait for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             # Of the open file, so that nobody can put another in its place in between.
             _check_private(path, os.fstat(file.fileno()), is_file=True)
