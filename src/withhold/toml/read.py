@@ -20,6 +20,7 @@ _HINTS: Final = {
     "Invalid initial character for a key part": "a key with `$` or `*` in it stands in quotes",
     "Unescaped '\\' in a string": "in single quotes a backslash is only itself",
 }
+_TWICE: Final = ("Cannot overwrite", "Cannot declare", "Duplicate inline table key")
 
 
 def read_toml(file: str, data: bytes, faults: Faults) -> Table | None:
@@ -61,7 +62,7 @@ def _text(file: str, data: bytes, faults: Faults) -> str | None:
 
 def _explain(file: str, text: str, message: str, lines: Lines, faults: Faults) -> None:
     """Say in our words what `tomllib` found; of what is written twice we know the first line."""
-    if lines.repeats and message.startswith(("Cannot overwrite", "Cannot declare")):
+    if lines.repeats and message.startswith(_TWICE):
         for path, first, second in lines.repeats:
             faults.add(file, second, f"`{_shown(path)}` is written twice: first in line {first}")
         return
