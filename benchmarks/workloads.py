@@ -91,18 +91,20 @@ def _sessions() -> Workload:
 
 
 def _messages() -> Workload:
-    """Make 200 messages whose content is withheld."""
+    """Make 200 messages in the shape that Synapse gives them, whose content is withheld."""
     rng = Random(2)
     words = ["meet", "me", "at", "the", "station", "when", "last", "train", "has", "gone", "bring"]
     chunk = [
         {
-            "event_id": f"${rng.getrandbits(200):050x}",
-            "sender": f"@u{i % 2}:example.test",
+            "age": 166 + i,
+            "content": {"body": " ".join(rng.choices(words, k=40)), "msgtype": "m.text"},
+            "event_id": f"${rng.getrandbits(172):043x}",
             "origin_server_ts": 1_700_000_000_000 + i * 1_000,
+            "room_id": "!ny6ldJjFy7NwonmDL1TwvLr7FqmRHIvV9gh7iuqpVPA",
+            "sender": f"@u{i % 2}:example.test",
             "type": "m.room.message",
-            "content": {"msgtype": "m.text", "body": " ".join(rng.choices(words, k=60))},
-            "unsigned": {"age": i, "membership": "join"},
-            "room_id": "!room:example.test",
+            "unsigned": {"age": 166 + i},
+            "user_id": f"@u{i % 2}:example.test",
         }
         for i in range(RECORDS)
     ]
