@@ -34,6 +34,7 @@ from withhold.kinds.instant import Instant
 from withhold.names import CallerName, Role, State, StoreName, WarrantId
 from withhold.ports import Cache, Registered
 from withhold.proxy.app import data_plane
+from withhold.proxy.handler import Room
 from withhold.proxy.parts import Parts
 from withhold.receipt import Receipt, ReceiptId
 from withhold.warrant.model import Signer
@@ -113,6 +114,16 @@ class Plane:
         """Bring the warrant into a state, and let this node hear of it."""
         await self.registry.move(WarrantId(WARRANT), frozenset(State), to)
         self.standing.poll()
+
+    @property
+    def room(self) -> Room:
+        """What the requests of the app share."""
+        room: Room = vars(self.app.routes[0])["_room"]
+        return room
+
+    def forget(self) -> None:
+        """Forget the allowlists of this process: the cache is asked again."""
+        self.room.allowlists._known.clear()
 
     @property
     def receipts(self) -> list[Receipt]:

@@ -359,8 +359,7 @@ async def test_a_fault_of_the_store_is_told_and_leaves_a_receipt(
 
 async def test_a_store_that_is_not_deployed_has_failed(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
-        it.parts.stores.clear()  # type: ignore[attr-defined]
-        object.__setattr__(it.app.routes[0]._room, "stores", {})  # type: ignore[attr-defined]
+        object.__setattr__(it.room, "stores", {})
         assert is_problem(await it.account(), 502, "store-failed")
 
 

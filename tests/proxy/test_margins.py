@@ -1,0 +1,264 @@
+"""Nothing personal in the margins: logs at DEBUG, metrics, headers, exceptions (law 6)."""
+
+import gzip
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.proxy.hostile import chunked, hostile, http
+from tests.proxy.plane import ALICE, BUNDLE, IN_PERIOD, TOKEN, WARRANT, Plane, plane, says
+from tests.proxy.served import request, served, talking
+from withhold.adapters.store_http import HttpStore
+from withhold.deployment.model import Limits
+
+# Whatever of these is seen outside the answers of stores is a leak.
+CANARIES = [
+    "canary",
+    ALICE,
+    "alice",
+    "%40alice",
+    TOKEN,
+    "192.0.2.7",
+    "2079460220",
+    "%20",
+    "26-SW-70123",
+    "Superior Court",
+]
+
+
+@contextmanager
+def everything_logged() -> Iterator[list[str]]:
+    """Collect every record of every logger, with all that hangs on it."""
+    seen: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(f"{record.getMessage()} {vars(record)} {self.format(record)}")
+
+    handler = Collect(logging.DEBUG)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    root.addHandler(handler)
+    try:
+        yield seen
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def is_clean(*texts: str) -> bool:
+    found = [(canary, text) for text in texts for canary in CANARIES if canary in text]
+    assert found == []
+    return True
+
+
+BODY = {
+    "id": ALICE,
+    "name": "canary-name",
+    "balance": "canary-no-number",
+    "ip": "canary-no-ip",
+    "note": "canary-note",
+    "canary-member": {"canary": 1},
+}
+SAID: dict[str, bytes] = {
+    "an answer": http(json.dumps(BODY).encode(), "X-Canary: canary", "Set-Cookie: canary=1"),
+    "an error": http(b"canary", status="500 canary"),
+    "no JSON": http(b'{"canary":'),
+    "no UTF-8": http(b'{"id":"canary\xff"}'),
+    "a lone surrogate": http(b'{"id":"%s","name":"\\ud800canary"}' % ALICE.encode()),
+    "somebody else": http(b'{"id":"canary"}'),
+    "no HTTP": b"canary\r\n\r\n",
+    "a bad header": http(b"{}", "Canary canary"),
+    "a bad coding": http(b"canary", "Content-Encoding: gzip"),
+    "an unknown coding": http(b"canary", "Content-Encoding: canary"),
+    "a bad chunk": http(b"canary", "Transfer-Encoding: chunked", length=None),
+    "too much": http(gzip.compress(bytes(2**22)), "Content-Encoding: gzip", "X: canary"),
+    "a bad line": http(
+        chunked(b'{"id":"%s"}\n' % ALICE.encode() * 5_000, b"canary\n"),
+        *("Content-Type: application/x-ndjson", "Transfer-Encoding: chunked"),
+        length=None,
+    ),
+}
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+async def test_whatever_a_store_says_none_of_it_is_in_the_margins(
+    tmp_path: Path, said: bytes
+) -> None:
+    limits = Limits(max_answer_bytes=2**20)
+    with everything_logged() as logged:
+        async with hostile(said) as other:
+            store = HttpStore(other.base_url, {"Authorization": "canary-credential"}, limits)
+            async with (
+                plane(tmp_path, store=store, limits=limits) as it,
+                served(it.app, limits) as where,
+                talking(where, request(f"/stores/shop/v1/accounts/{ALICE}?canary=1")) as client,
+            ):
+                status, headers = await client.head()
+                metrics = (await it.client.get("/metrics")).text
+    assert status in {200, 502}
+    assert len(logged) > 0
+    assert is_clean(*logged, metrics, str(headers))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/stores/shop/v1/accounts/{ALICE}",
+        "/stores/shop/v1/accounts/canary%00",
+        "/stores/canary/canary",
+        "/stores/shop/v1/sims/+44%2020%207946%200220",
+        "/canary",
+    ],
+)
+@pytest.mark.parametrize("warrant", [WARRANT, "W-canary"])
+async def test_nothing_that_a_caller_says_is_either(
+    tmp_path: Path, path: str, warrant: str
+) -> None:
+    with everything_logged() as logged:
+        async with plane(tmp_path, says(BODY)) as it, served(it.app) as where:
+            said = request(path, "X-Canary: canary").replace(WARRANT.encode(), warrant.encode())
+            async with talking(where, said) as client:
+                await client.head()
+            metrics = (await it.client.get("/metrics")).text
+    assert is_clean(*logged, metrics)
+
+
+async def test_no_exception_holds_what_a_store_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours in the midst of an answer: its text and frames are the worst there is."""
+
+    def broken(_self: object, body: bytes) -> None:
+        raise ValueError(body)
+
+    monkeypatch.setattr("withhold.minimize.minimizer.Minimizer.run", broken)
+    with everything_logged() as logged:
+        async with (
+            plane(tmp_path, says(BODY)) as it,
+            served(it.app) as where,
+            talking(where, request(f"/stores/shop/v1/accounts/{ALICE}")) as client,
+        ):
+            status, _ = await client.head()
+    assert status == 500
+    assert is_clean(*logged)
+
+
+def facts(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    names = ("caller", "warrant", "resource", "receipt", "code", "status", "records_seen")
+    records = [record for record in caplog.records if record.message == "request"]
+    return [{name: vars(record)[name] for name in names} for record in records]
+
+
+async def test_one_line_a_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with plane(tmp_path) as it:
+        await it.account()
+        await it.account(Withhold_Warrant="W-nobodys")
+        await it.account("@bob:example.test")
+        await it.account(Authorization="")
+    first, unknown, no_target, nobody = facts(caplog)
+    assert first == {
+        "caller": "disclosure-service",
+        "warrant": WARRANT,
+        "resource": "shop/account",
+        "receipt": "R-00000000000000000000000001",
+        "code": "disclosed",
+        "status": 200,
+        "records_seen": 0,
+    }
+    assert (unknown["code"], unknown["warrant"], unknown["status"]) == ("warrant-unknown", "", 403)
+    assert (no_target["code"], no_target["warrant"]) == ("not-a-target", WARRANT)
+    assert (nobody["code"], nobody["caller"]) == ("unauthenticated", "")
+    [one] = {type(vars(record)["ms"]) for record in caplog.records if record.message == "request"}
+    assert one is float
+
+
+def value(text: str, name: str) -> float:
+    [line] = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(line.rpartition(" ")[2])
+
+
+async def metrics_of(it: Plane) -> str:
+    response: httpx.Response = await it.client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    return response.text
+
+
+async def test_counts_by_catalogued_names(tmp_path: Path) -> None:
+    body = {"id": ALICE, "balance": "none", "ip": 7}
+    async with plane(tmp_path, says(body)) as it:
+        await it.account()
+        await it.account()
+        await it.account(Authorization="")
+        text = await metrics_of(it)
+    assert value(text, 'withhold_requests_total{code="disclosed"}') == 2
+    assert value(text, 'withhold_requests_total{code="unauthenticated"}') == 1
+    assert value(text, "withhold_request_seconds_count") == 3
+    assert value(text, 'withhold_store_seconds_count{store="shop"}') == 2
+    assert value(text, 'withhold_allowlists_total{layer="compiled"}') == 1
+    assert value(text, 'withhold_allowlists_total{layer="process"}') == 1
+    assert value(text, 'withhold_receipts_total{outcome="disclosed",stage="release"}') == 2
+    assert value(text, "withhold_ledger_seconds_count") == 2
+    assert value(text, "withhold_in_flight") == 0
+    malformed = 'withhold_withheld_total{place="$.%s",reason="malformed",resource="shop/account"}'
+    assert value(text, malformed % "balance") == 2
+    assert value(text, malformed % "ip") == 2
+
+
+async def test_counts_what_has_no_time_or_subject_and_not_who_is_no_target(tmp_path: Path) -> None:
+    order = {"who": ALICE, "at": IN_PERIOD}
+    orders = [{**order, "at": None}, {**order, "who": None}, {**order, "who": "@eve:example.test"}]
+    page = {"owner": ALICE, "opened": IN_PERIOD, "orders": orders}
+    async with plane(tmp_path, says(page)) as it:
+        await it.get("/stores/shop/v1/shops/7/orders")
+        text = await metrics_of(it)
+    place = 'withhold_withheld_total{place="$.orders[*]",reason="%s",resource="shop/orders"}'
+    assert value(text, place % "undated") == 1
+    assert value(text, place % "no-subject") == 1
+    assert "not-a-target" not in text
+
+
+SCRIPT = """
+import asyncio, sys, tempfile
+from pathlib import Path
+from tests.proxy.plane import plane
+
+async def main():
+    async with plane(Path(sys.argv[1])) as it:
+        await it.account()
+        print((await it.client.get("/metrics")).text)
+
+asyncio.run(main())
+"""
+
+
+def test_several_workers_are_one_sum(tmp_path: Path) -> None:
+    """What two processes count in one folder, either of them shows."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    root = BUNDLE.parents[2]
+    texts = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        ran = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / name)],
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(shared), "PYTHONPATH": str(root)},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        texts.append(ran.stdout)
+    assert value(texts[0], 'withhold_requests_total{code="disclosed"}') == 1
+    assert value(texts[1], 'withhold_requests_total{code="disclosed"}') == 2
