@@ -3,6 +3,7 @@ import gzip
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -229,3 +230,15 @@ async def test_takes_any_transport_of_httpx() -> None:
     app = Starlette(routes=[Route("/{rest:path}", endpoint)])
     store = HttpStore("http://store.test", {}, LIMITS, httpx.ASGITransport(app))
     assert await fetch(store) == (200, True, b"/v1/users/@alice-canary:example.test")
+
+
+@pytest.mark.parametrize("length", ["", "+2", "0x2", "\u00b2"])
+async def test_holds_every_transport_to_digits(length: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        del scope, receive
+        headers = [(b"content-length", length.encode("latin-1"))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    store = HttpStore("http://store.test", {}, LIMITS, httpx.ASGITransport(app))
+    assert type(await refused(store)) is StoreFailed

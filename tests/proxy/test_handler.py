@@ -1,12 +1,14 @@
 """The request's story, through HTTP: what is answered, what is refused, what the ledger says."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from tests.proxy.plane import (
     ACCOUNT,
@@ -357,6 +359,30 @@ async def test_a_fault_of_the_store_is_told_and_leaves_a_receipt(
         assert (receipt.size_bytes, receipt.content_digest) == (0, None)
 
 
+async def test_a_whole_answer_takes_no_longer_than_it_may(tmp_path: Path) -> None:
+    """Each piece comes in time; all of them together would not."""
+
+    async def drips() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    async def say(_request: Request) -> Response:
+        return StreamingResponse(drips(), media_type="application/json")
+
+    limits = Limits(store_timeout_s=5.0, answer_timeout_s=0.2)
+    async with plane(tmp_path, say, limits=limits) as it:
+        assert is_problem(await it.account(), 504, "store-timeout")
+        assert it.receipts[0].outcome == "store-timeout"
+
+
+async def test_a_large_answer_keeps_nobody_waiting(tmp_path: Path) -> None:
+    large = {**ACCOUNT, "more": [{"canary": n} for n in range(100_000)]}
+    async with plane(tmp_path, says(large)) as it:
+        response = await it.account()
+        assert response.json()["name"] == "Alice"
+
+
 async def test_a_store_that_is_not_deployed_has_failed(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
         object.__setattr__(it.room, "stores", {})
@@ -538,22 +564,23 @@ async def test_streams_a_line_for_each_page(tmp_path: Path) -> None:
 
 
 async def test_no_page_at_all_is_the_empty_root(tmp_path: Path) -> None:
-    async with plane(tmp_path, says(b"", 404)) as it:
-        # `orders` declares no absent status, so this is a fault there.
-        assert is_problem(await it.get(ORDERS), 502, "store-failed")
-    async with plane(_other(tmp_path), shop_with({"owner": "@eve:example.test"})) as it:
-        response = await it.get(ORDERS)
-        assert (response.status_code, response.content) == (200, b"{}")
+    async with plane(tmp_path, says(b"canary", 404)) as it:
+        for shop in (says(b"canary", 404), shop_with({"owner": "@eve:example.test"})):
+            it.shop.says = shop
+            response = await it.get(ORDERS)
+            assert (response.status_code, response.content) == (200, b"{}")
+            lines = await it.get(ORDERS, Accept="application/x-ndjson")
+            assert (lines.status_code, lines.content) == (200, b"")
 
 
-def _other(tmp_path: Path) -> Path:
-    folder = tmp_path / "other"
-    folder.mkdir()
-    return folder
+async def _lost(request: Request) -> Response:
+    page = {"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": "t"}}
+    return JSONResponse(page, 404 if "from" in request.query_params else 200)
 
 
 PAGE_FAULTS: dict[str, tuple[Says, str]] = {
     "more pages than the catalogue says": (shop_with(*PAGES, PAGES[0]), "store-too-large"),
+    "a page that was promised and is not there": (_lost, "store-failed"),
     "a page that is no JSON": (says(b"canary"), "store-malformed"),
     "a cursor that is an object": (
         says({"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": {"canary": 1}}}),

@@ -19,7 +19,6 @@ from withhold.errors import (
     LedgerUnavailable,
     Malformed,
     Mismatch,
-    StoreError,
     StoreFailed,
     StoreTimeout,
     StoreTooLarge,
@@ -97,8 +96,3 @@ def problem_of(error: WithholdError) -> Problem:
     if isinstance(error, BadRequest):
         return Problem(problem.status, problem.code, error.message)
     return problem
-
-
-def is_outcome(error: WithholdError) -> bool:
-    """Tell whether a receipt must say what became of the request: the store was asked."""
-    return isinstance(error, StoreError)

@@ -1,0 +1,116 @@
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.proxy.resources import resource
+from withhold.errors import StoreFailed, StoreTooLarge
+from withhold.ports import Answer
+from withhold.proxy.ask import Measured, ask, read_lines, read_whole
+
+
+@dataclass
+class Pieces:
+    """An answer, in these pieces."""
+
+    pieces: Iterable[bytes]
+    status: int = 200
+    ndjson: bool = True
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+    @asynccontextmanager
+    async def get(self, _target: str) -> AsyncIterator[Answer]:
+        """It is the store, too."""
+        yield self
+
+
+async def lines_in(*pieces: bytes, most: int = 100) -> list[bytes]:
+    batches = [batch async for batch in read_lines(Pieces(pieces), most)]
+    assert all(batches)
+    return [line for batch in batches for line in batch]
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        (b"", []),
+        (b"\n \n\t\r\n", []),
+        (b"1\n2\n", [b"1", b"2"]),
+        (b"1\r\n\r\n2", [b"1\r", b"2"]),
+        (b"\n1", [b"1"]),
+        (b"  1  \n", [b"  1  "]),
+        (b"1\n\x0c\n", [b"1", b"\x0c"]),  # no white space of JSON: for the minimizer to refuse
+        (b"1\r2\n", [b"1\r2"]),
+        (b"1\n ", [b"1"]),
+    ],
+)
+async def test_tells_lines(body: bytes, lines: list[bytes]) -> None:
+    assert await lines_in(body) == lines
+    assert await lines_in(*(bytes([byte]) for byte in body)) == lines
+
+
+@given(
+    lines=st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"")), max_size=8),
+    cuts=st.lists(st.integers(0, 200), max_size=8),
+)
+async def test_however_it_is_cut_the_lines_are_the_same(
+    lines: list[bytes], cuts: list[int]
+) -> None:
+    body = b"\n".join(lines)
+    edges = sorted({0, len(body), *(min(cut, len(body)) for cut in cuts)})
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges)]
+    assert await lines_in(*pieces) == [line for line in lines if line.strip(b" \t\r")]
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b"a" * 101], [b"a" * 60, b"a" * 41], [b"1\n" + b"a" * 101 + b"\n2"]]
+)
+async def test_a_line_is_bounded(pieces: list[bytes]) -> None:
+    with pytest.raises(StoreTooLarge):
+        await lines_in(*pieces)
+    assert await lines_in(b"a" * 100 + b"\n", b"b" * 50, b"b" * 50) == [b"a" * 100, b"b" * 100]
+
+
+async def test_a_long_line_in_many_pieces_takes_time_in_their_number() -> None:
+    async def seconds(count: int) -> float:
+        began = time.perf_counter()
+        await lines_in(*([b"a"] * count), most=count)
+        return time.perf_counter() - began
+
+    # Sixteen times as many: were it their square, it would be 256 times the time.
+    few = min([await seconds(4_000) for _ in range(5)])
+    assert min([await seconds(64_000) for _ in range(5)]) < 80 * few
+
+
+async def test_a_whole_answer_is_bounded() -> None:
+    assert await read_whole(Pieces([b"123", b"45"]), 5) == b"12345"
+    with pytest.raises(StoreTooLarge):
+        await read_whole(Pieces([b"123", b"456"]), 5)
+
+
+async def test_an_absent_status_is_no_answer_and_any_other_a_fault() -> None:
+    shape = resource(("x",), "$.id")
+    async with ask(Pieces([], status=200), shape, "/x") as answer:
+        assert answer is not None
+    async with ask(Pieces([], status=404), shape, "/x") as answer:
+        assert answer is None
+    for status in (201, 204, 206, 301, 304, 400, 401, 500, 101):
+        with pytest.raises(StoreFailed):
+            async with ask(Pieces([], status=status), shape, "/x"):
+                pass
+
+
+async def test_times_a_store_to_the_head_of_its_answer() -> None:
+    seconds: list[float] = []
+    async with Measured(Pieces([]), seconds.append).get("/x") as answer:
+        assert answer.status == 200
+        assert len(seconds) == 1
+    assert 0 <= seconds[0] < 1
