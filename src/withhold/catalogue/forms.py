@@ -49,7 +49,7 @@ def read_form(table: Table, kinds: Collection[Kind], use: str) -> Form | None:
         return None
     match kind:
         case Kind.TIMESTAMP:
-            return _timestamp(table)
+            return _timestamp(table, options["unit"])
         case Kind.PHONE:
             return _phone(table, options["region"], options["format"])
         case Kind.ID:
@@ -61,12 +61,11 @@ def read_form(table: Table, kinds: Collection[Kind], use: str) -> Form | None:
             return Form(kind)
 
 
-def _timestamp(table: Table) -> Form | None:
+def _timestamp(table: Table, written: Text | None) -> Form | None:
     if "unit" not in table:
         hint = f"how the store writes it: {listed(unit.value for unit in Unit)}"
         table.fault("a timestamp needs a `unit`", hint)
-        return None
-    unit = table.choice("unit", Unit)
+    unit = None if written is None else table.choose(written, Unit)
     return None if unit is None else Form(Kind.TIMESTAMP, unit=unit)
 
 

@@ -116,13 +116,24 @@ class Table:
     def choice(self, key: str, choices: type[_Choice]) -> _Choice | None:
         """Give one of a vocabulary's words."""
         found = self.text(key)
-        return None if found is None else self._choose(found, choices)
+        return None if found is None else self.choose(found, choices)
 
     def choices(self, key: str, choices: type[_Choice], *, alone: bool = False) -> set[_Choice]:
         """Give words of a vocabulary; `alone`: as for `texts`. An absent key gives none."""
         texts = self.texts(key, required=not alone, alone=alone)
-        found = (self._choose(text, choices) for text in texts)
+        found = (self.choose(text, choices) for text in texts)
         return {word for word in found if word is not None}
+
+    def choose(self, text: Text, choices: type[_Choice]) -> _Choice | None:
+        """Give the word of a vocabulary that a text is; note the fault if it is none."""
+        words = [word.value for word in choices]
+        if text.value in words:
+            return choices(text.value)
+        text.fault(
+            f"`{text.value}` is no {_spoken(choices)}",
+            did_you_mean(text.value, words),
+        )
+        return None
 
     def integer(self, key: str, least: int, most: int, *, required: bool = True) -> int | None:
         """Give an integer between two bounds, both included."""
@@ -219,16 +230,6 @@ class Table:
             self.fault(f"{_shown(at)} is longer than {MAX_TEXT} characters", "", *at)
         else:
             return Text(value, self, at)
-        return None
-
-    def _choose(self, text: Text, choices: type[_Choice]) -> _Choice | None:
-        words = [word.value for word in choices]
-        if text.value in words:
-            return choices(text.value)
-        text.fault(
-            f"`{text.value}` is no {_spoken(choices)}",
-            did_you_mean(text.value, words),
-        )
         return None
 
     def _wrong_type(self, value: object, meant: str, *at: str | int) -> None:
