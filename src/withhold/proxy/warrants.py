@@ -11,7 +11,7 @@ this caller's take the same way and get the same answer.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from withhold.errors import Denied, WarrantError
 from withhold.kinds.instant import Instant
@@ -23,6 +23,8 @@ from withhold.warrant.signed import parse_signed
 from withhold.warrant.verify import Denial, verify_warrant
 
 MAX_KEPT: Final = 4_096
+
+_Value = TypeVar("_Value")
 
 
 class Standing(Protocol):
@@ -39,14 +41,13 @@ class Standing(Protocol):
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A document as it was read, and what verification made of it."""
+class _Verified:
+    """What verification made of a document, and by what."""
 
-    document: bytes
     signed: SignedWarrant
     signers: Sequence[Signer]
     instrument: Instrument
-    verified: ApprovedWarrant | Denial
+    result: ApprovedWarrant | Denial
 
 
 class Warrants:
@@ -59,7 +60,8 @@ class Warrants:
         self._registry = registry
         self._signers = signers
         self._deployment = deployment
-        self._kept: OrderedDict[WarrantId, _Kept] = OrderedDict()
+        self._read: OrderedDict[WarrantId, tuple[bytes, SignedWarrant | None]] = OrderedDict()
+        self._verified: OrderedDict[WarrantId, _Verified] = OrderedDict()
 
     async def load(self, warrant: WarrantId, caller: CallerName, policy: Policy) -> ApprovedWarrant:
         """Give the warrant, approved; whether it is active is for `check_standing`.
@@ -67,36 +69,41 @@ class Warrants:
         Raises: Denied `warrant-unknown`, `warrant-not-active`; DatabaseUnavailable.
         """
         found = await self._registry.find(warrant)
-        kept = None if found is None else self._verify(warrant, found.document, policy)
-        if kept is None or caller not in kept.signed.warrant.callers:
+        signed = None if found is None else self._parse(warrant, found.document)
+        # Before anything is verified: that takes its time, and would tell that there is something.
+        if signed is None or caller not in signed.warrant.callers:
             raise Denied("warrant-unknown")
-        if isinstance(kept.verified, Denial):
+        verified = self._verify(signed, policy)
+        if isinstance(verified, Denial):
             # It waits for an approval, or a signer that it rests on is no longer in force.
             raise Denied("warrant-not-active")
-        return kept.verified
+        return verified
 
-    def _verify(self, warrant: WarrantId, document: bytes, policy: Policy) -> _Kept | None:
-        signers = self._signers()
-        kept = self._kept.pop(warrant, None)
-        if kept is None or kept.document != document:
+    def _parse(self, warrant: WarrantId, document: bytes) -> SignedWarrant | None:
+        """Read a document, unless it was read before."""
+        known, signed = self._read.pop(warrant, (None, None))
+        if known != document:
             signed = _parse(warrant, document)
-        else:
-            signed = kept.signed
-        instrument = None if signed is None else policy.instruments.get(signed.warrant.instrument)
-        if signed is None or instrument is None:
-            return None
+        _keep(self._read, warrant, (document, signed))
+        return signed
+
+    def _verify(self, signed: SignedWarrant, policy: Policy) -> ApprovedWarrant | Denial:
+        """Verify a document, unless this very one was by these very signers."""
+        signers = self._signers()
+        instrument = policy.instruments.get(signed.warrant.instrument)
+        if instrument is None:
+            return Denial("wrong-instrument", "no policy has the warrant's instrument")
+        verified = self._verified.pop(signed.warrant.id, None)
         if (
-            kept is None
-            or kept.signed is not signed
-            or kept.signers is not signers
-            or kept.instrument != instrument
+            verified is None
+            or verified.signed is not signed
+            or verified.signers is not signers
+            or verified.instrument != instrument
         ):
-            verified = verify_warrant(signed, signers, instrument, self._deployment)
-            kept = _Kept(document, signed, signers, instrument, verified)
-        self._kept[warrant] = kept
-        if len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
-        return kept
+            result = verify_warrant(signed, signers, instrument, self._deployment)
+            verified = _Verified(signed, signers, instrument, result)
+        _keep(self._verified, signed.warrant.id, verified)
+        return verified.result
 
 
 def check_standing(standing: Standing, warrant: Warrant, store: StoreName) -> None:
@@ -110,6 +117,13 @@ def check_standing(standing: Standing, warrant: Warrant, store: StoreName) -> No
         raise Denied("warrant-not-active")
     if standing.frozen(store, warrant.instrument):
         raise Denied("frozen")
+
+
+def _keep(kept: OrderedDict[WarrantId, _Value], warrant: WarrantId, value: _Value) -> None:
+    """Keep the value as the one used last, and let go of the one not used for longest."""
+    kept[warrant] = value
+    if len(kept) > MAX_KEPT:
+        kept.popitem(last=False)
 
 
 def _parse(warrant: WarrantId, document: bytes) -> SignedWarrant | None:
