@@ -47,9 +47,7 @@ class SqlLedger:
     async def append(self, receipt: Receipt, condition: Condition | None) -> None:
         """Make the receipt durable if the condition holds."""
         try:
-            entry = _Entry(
-                receipt.id, receipt.stage, receipt.warrant, receipt.encode(), condition
-            )
+            entry = _Entry(receipt.id, receipt.stage, receipt.warrant, receipt.encode(), condition)
             await self._database.write_together(_append, entry)
         except DatabaseUnavailable as error:
             raise LedgerUnavailable(f"the receipt is not durable: {error.message}") from None
