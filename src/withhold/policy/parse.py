@@ -111,14 +111,15 @@ def _rule(table: Table, known: Known) -> Rule | None:
     where = "these resources" if names or stores else "the catalogue"
     paths = find_paths(texts["path"], among, where)
     instruments = find_names(texts["instrument"], known.instruments, "instrument")
-    jurisdictions = find_names(texts["jurisdiction"], known.jurisdictions, "jurisdiction")
+    if None not in known.instruments.values():
+        find_names(texts["jurisdiction"], known.jurisdictions, "jurisdiction")
     if name is None or treatment is None:
         return None
     return Rule(
         name=name,
         treatment=treatment,
         instrument=frozenset(map(InstrumentName, instruments)),
-        jurisdiction=jurisdictions,
+        jurisdiction=frozenset(text.value for text in texts["jurisdiction"]),
         category=frozenset(category),
         kind=frozenset(kind),
         data=frozenset(text.value for text in texts["data"]),

@@ -3,6 +3,7 @@
 What can't be known, because a document at fault would say it, is let pass: it is not another fault.
 """
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Known:
 
     @property
     def jurisdictions(self) -> set[str]:
-        """The jurisdictions of all instruments."""
+        """The jurisdictions of all instruments that are not at fault."""
         return {each.jurisdiction for each in self.instruments.values() if each is not None}
 
 
@@ -52,8 +53,10 @@ def find_paths(
     places = {path[:i] for path in declared for i in range(len(path) + 1)}
     found = set()
     for text in texts:
-        path = find_path(text)
-        if path is None:
+        try:
+            path = parse_path(text.value)
+        except PathError as error:
+            text.fault(f"{error}", "from `$`, by `.name`, `['odd.name']`, `[*]` and `.*`")
             continue
         if path not in places and None not in candidates:
             known = {print_path(place) for place in places}
@@ -61,15 +64,6 @@ def find_paths(
             text.fault(f"nothing is declared at `{text.value}` in {where}", hint)
         found.add(path)
     return frozenset(found)
-
-
-def find_path(text: Text) -> Path | None:
-    """Give a path; None, and a fault, if it isn't one."""
-    try:
-        return parse_path(text.value)
-    except PathError as error:
-        text.fault(f"{error}", "from `$`, by `.name`, `['odd.name']`, `[*]` and `.*`")
-        return None
 
 
 def find_labels(texts: Iterable[Text], resource: Resource) -> tuple[str, ...]:
@@ -80,10 +74,8 @@ def find_labels(texts: Iterable[Text], resource: Resource) -> tuple[str, ...]:
     for text in texts:
         written = text.value
         if written not in labels:
-            path = find_path(text)
-            if path is None:
-                continue
-            written = print_path(path)
+            with contextlib.suppress(PathError):
+                written = print_path(parse_path(written))
         if written not in labels | paths:
             hint = did_you_mean(written, labels | paths)
             text.fault(f"nothing is declared at `{text.value}` in `{resource.name}`", hint)
