@@ -24,7 +24,7 @@ from withhold.minimize import reference
 from withhold.minimize.gate import Gate, Look, agrees, compile_gate, look
 from withhold.minimize.keys import name_keys
 from withhold.minimize.leaf import compile_leaf
-from withhold.minimize.plan import Place, Reading, lay_out
+from withhold.minimize.plan import Place, Reading, inner_places, lay_out
 from withhold.minimize.run import Bounds, Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.minimize.tally import Tally
 from withhold.names import Kind, Reason, Treatment
@@ -50,8 +50,7 @@ class Plan:
         self._root = lay_out(allowlist) if allowlist.leaves else None
         self._encode = msgspec.json.Encoder().encode
         if self._root is not None:
-            kind, operation = _compile(self._root, [])
-            self._operation = operation if operation is not None else _pass
+            kind, self._operation = _compile_container(self._root, [])
             self._decode = msgspec.json.Decoder(kind).decode
             self._agrees = _compile_agreement(self._root, allowlist.resource.subject)
 
@@ -78,10 +77,6 @@ class Plan:
         return (None if kept is UNSET else self._encode(kept)), run.tally
 
 
-def _pass(values: list[Any], _context: Context, _run: Run) -> list[Any]:
-    return values
-
-
 def _is_utf8(body: bytes) -> bool:
     try:
         body.decode("utf-8")
@@ -95,17 +90,21 @@ def _compile(place: Place, whens: list[Names]) -> tuple[Any, Operation | None]:
 
     `whens`: what the context holds, as the base around the place has it.
     """
-    if place.names:
-        return _compile_object(place, place.whens if place.is_base else whens)
-    if place.elements is not None:
-        kind, inner = _compile(place.elements, [])
-        return list[kind] | None, _elements(inner)  # type: ignore[valid-type]
-    if place.members is not None:
-        kind, inner = _compile(place.members, [])
-        return dict[str, kind] | None, _members(inner, place.members)  # type: ignore[valid-type]
+    if inner_places(place):
+        return _compile_container(place, whens)
     operation = compile_leaf(place, whens) if place.covered else None
     gate = _compile_gate(place)
     return _TYPES[place.reading], operation if gate is None else _gated(gate, operation)
+
+
+def _compile_container(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
+    if place.names:
+        return _compile_object(place, place.whens if place.is_base else whens)
+    (wild,) = inner_places(place)
+    kind, inner = _compile(wild, [])
+    if wild is place.elements:
+        return list[kind] | None, _elements(inner)  # type: ignore[valid-type]
+    return dict[str, kind] | None, _members(inner, wild)  # type: ignore[valid-type]
 
 
 def _compile_gate(place: Place) -> Gate | None:
@@ -297,9 +296,7 @@ def _agreement(place: Place, path: Path, subject: RequestSubject) -> Agreement:
         return lambda value, bounds: (
             value is not None and value is not UNSET and inner(get(value), bounds)
         )
-    wild = place.elements or place.members
-    if wild is None:  # `lay_out` made a place for the whole path
-        raise Unclear
+    (wild,) = inner_places(place)  # `lay_out` made a place for the whole path
     each = _agreement(wild, rest, subject)
     items = (lambda value: value) if segment is Wild.ELEMENTS else dict.values
     return lambda value, bounds: (

@@ -83,16 +83,11 @@ def _general(entry: Entry) -> One:
 
 def _variants(place: Place, whens: list[Names]) -> Operation:
     """Give the operation that picks, for each value, the variant that its neighbour tells."""
-    first = place.leaves[0].field.when
-    if first is None:  # the catalogue's parser promises that all have one
-        raise Unclear
-    index = whens.index(first.field)
+    variants = [(e.field.when, _general(e)) for e in place.leaves if e.field.when is not None]
+    index = whens.index(variants[0][0].field)  # the same for all variants of a path
     table: dict[Scalar, One] = {
-        when.value if isinstance(when.value, str | bool) else Number(str(when.value)): _general(
-            entry
-        )
-        for entry in place.leaves
-        if (when := entry.field.when) is not None
+        when.value if isinstance(when.value, str | bool) else Number(str(when.value)): one
+        for when, one in variants
     }
 
     def operation(values: list[Any], context: Context, run: Run) -> list[Any]:

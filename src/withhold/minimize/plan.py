@@ -132,11 +132,12 @@ def _reach(place: Place, path: Path, *, covered: bool = False) -> Place:
 def _find_keys(place: Place, allowlist: Allowlist) -> None:
     if place.members is not None:
         place.members.keys = covers_keys(allowlist, place.members.path)
-    for inner in _inner(place):
+    for inner in inner_places(place):
         _find_keys(inner, allowlist)
 
 
-def _inner(place: Place) -> list[Place]:
+def inner_places(place: Place) -> list[Place]:
+    """Give the places one step beneath a place."""
     return [*place.names.values(), *(p for p in (place.elements, place.members) if p is not None)]
 
 
@@ -150,4 +151,4 @@ def _is_tree(place: Place) -> bool:
     )
     # msgspec matches names by their bytes and so refuses those that JSON would have to escape
     plain = all(name.isprintable() and '"' not in name and "\\" not in name for name in place.names)
-    return sum(faces) <= 1 and plain and all(_is_tree(inner) for inner in _inner(place))
+    return sum(faces) <= 1 and plain and all(_is_tree(inner) for inner in inner_places(place))
