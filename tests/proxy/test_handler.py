@@ -549,6 +549,20 @@ async def test_walks_the_pages_and_answers_once(tmp_path: Path) -> None:
         assert receipt.withheld == {"not-a-target": 1, "out-of-period": 1}
 
 
+async def test_a_warrant_that_is_suspended_meanwhile_asks_for_no_further_page(
+    tmp_path: Path,
+) -> None:
+    pages = shop_with(*PAGES)
+
+    async def suspended(request: Request) -> Response:
+        await it.move(State.SUSPENDED)
+        return await pages(request)
+
+    async with plane(tmp_path, suspended) as it:
+        assert is_problem(await it.get(ORDERS), 403, "warrant-not-active")
+        assert len(it.shop.heard) == 1
+
+
 async def test_streams_a_line_for_each_page(tmp_path: Path) -> None:
     nothing = {"owner": "@eve:example.test"}
     async with plane(tmp_path, shop_with(PAGES[0], {**PAGES[1], **nothing}, PAGES[2])) as it:

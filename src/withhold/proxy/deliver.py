@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from withhold.catalogue.model import Page
 from withhold.deployment.model import Limits
@@ -26,7 +28,7 @@ from withhold.proxy.warrants import Standing, check_standing
 from withhold.proxy.watch import Watch
 from withhold.receipt import Stage
 
-_JSON = "application/json"
+_JSON: Final = "application/json"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ async def _deliver_pages(delivery: Delivery, store: Store, page: Page) -> Sent:
     pages = walk(store, allowlist.resource, page, delivery.params, limits.max_answer_bytes)
     async with _deadline(limits.answer_timeout_s), aclosing(pages):
         async for body in pages:
+            _check(delivery)  # before the next one is asked for
             size_bytes += len(body)
             if size_bytes > limits.max_answer_bytes:
                 raise StoreTooLarge("the store's pages together are larger than the limit")
@@ -117,15 +120,9 @@ async def _deliver_pages_as_lines(delivery: Delivery, store: Store, page: Page) 
 
 
 async def _stream(delivery: Delivery, batches: AsyncIterator[list[bytes]]) -> Sent:
-    disclosure = delivery.disclosure
-    store = disclosure.allowlist.resource.store
-
-    def check() -> None:
-        check_standing(delivery.standing, disclosure.warrant, store)
-
-    async with Watch(check, delivery.reply.gone) as watch:
+    async with Watch(partial(_check, delivery), delivery.reply.gone) as watch:
         return await stream(
-            disclosure,
+            delivery.disclosure,
             delivery.minimizer,
             batches,
             reply=delivery.reply,
@@ -133,6 +130,12 @@ async def _stream(delivery: Delivery, batches: AsyncIterator[list[bytes]]) -> Se
             watch=watch,
             http_version=delivery.http_version,
         )
+
+
+def _check(delivery: Delivery) -> None:
+    """Check that nothing speaks against disclosing any more. Raises: see `check_standing`."""
+    resource = delivery.disclosure.allowlist.resource
+    check_standing(delivery.standing, delivery.disclosure.warrant, resource.store)
 
 
 async def _send_whole(delivery: Delivery, body: bytes | None, tally: Tally) -> Sent:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from withhold.allowlist.compile import narrow
 from withhold.allowlist.model import Allowlist
+from withhold.authenticate import authenticate
 from withhold.bundle import Bundle
 from withhold.catalogue.model import Resource
 from withhold.deployment.model import CallerEntry
@@ -17,7 +18,6 @@ from withhold.minimize.minimizer import Minimizer, subject_of
 from withhold.names import Role, StoreName, Treatment
 from withhold.ports import Store
 from withhold.proxy.allowlists import Allowlists
-from withhold.proxy.authenticate import authenticate
 from withhold.proxy.call import Call, Headers, parse_call
 from withhold.proxy.deliver import Delivery, deliver
 from withhold.proxy.disclosure import Clerk, Disclosure
