@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from withhold.authenticate import authenticate
 from withhold.control import warrants
 from withhold.control.freezes import lift, list_in_force, put_in_force
 from withhold.control.problems import problem
@@ -28,7 +29,6 @@ from withhold.deployment.model import CallerEntry
 from withhold.errors import BadRequest, DatabaseUnavailable, Denied, WithholdError
 from withhold.names import InstrumentName, Role, State, StoreName, WarrantId
 from withhold.ports import Freeze
-from withhold.proxy.authenticate import authenticate
 from withhold.warrant.document import check_members, read_object, take_text
 from withhold.warrant.signed import MAX_DOCUMENT_BYTES
 
