@@ -9,19 +9,17 @@ roles in one hand that must be apart, test signers, too few signers.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from withhold import config
-from withhold.bundle import Bundle
+from withhold.bundle import Bundle, bundle_warnings
 from withhold.commands.options import add_config, add_json, config_folder, deployment_file
-from withhold.commands.production import production_faults
+from withhold.commands.production import weaknesses
 from withhold.deployment.model import Deployment, Secret
 from withhold.errors import ConfigError, Fault, KeyUnavailable
 from withhold.terminal import Exit, complain, count, out, out_json, warn
-
-Result = TypeVar("Result")
+from withhold.toml.lines import KeyPath
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,93 +34,98 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, and say all that was found."""
-    found = _Found()
     folder, file = config_folder(arguments), deployment_file(arguments)
-    bundle = found.bundle(folder)
-    deployment = found.deployment(file, required=arguments.production)
-    if deployment is not None:
-        found.secrets(str(file), deployment)
-    if bundle is not None and deployment is not None:
-        found.stores(str(file), deployment, bundle)
-        if arguments.production:
-            found.production(str(file), deployment, bundle)
-    if arguments.json:
-        out_json(_as_json(found, bundle))
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    bundle = deployment = None
+    try:
+        bundle = config.load(folder).bundle
+        warnings += [Fault(str(folder), 0, text) for text in bundle_warnings(bundle)]
+    except ConfigError as error:
+        faults += error.faults
+    if file.exists() or arguments.production:
+        try:
+            deployment = config.load_deployment(file)
+        except ConfigError as error:
+            faults += error.faults
     else:
-        _print(found, bundle, folder)
-    return Exit.FAULT if found.faults else Exit.DONE
+        message = "there is no deployment file: only catalogue and policy were checked"
+        warnings.append(Fault(str(file), 0, message))
+    if deployment is not None:
+        faults += check_secrets(file, deployment)
+    if deployment is not None and bundle is not None:
+        faults += check_stores(file, deployment, bundle)
+        warnings += unasked_stores(file, deployment, bundle)
+        if arguments.production:
+            faults += check_production(file, deployment, bundle)
+    if arguments.json:
+        out_json(_as_json(bundle, faults, warnings))
+    else:
+        _print(folder, bundle, faults, warnings)
+    return Exit.FAULT if faults else Exit.DONE
 
 
-class _Found:
-    """What was found, in the order in which it was looked for."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-        self.warnings: list[Fault] = []
-
-    def bundle(self, folder: Path) -> Bundle | None:
+def check_secrets(file: Path, deployment: Deployment) -> Iterator[Fault]:
+    """Read every key and every secret once, and give what can't be had."""
+    references: list[tuple[KeyPath, Secret | str | None]] = [
+        (("database", "url"), deployment.database_url),
+        (("cache", "redis_url"), deployment.redis_url),
+    ]
+    for i, entry in enumerate(deployment.stores.values()):
+        references += [(("store", i, "headers", name), ref) for name, ref in entry.headers.items()]
+    for at, reference in references:
         try:
-            loaded = config.load(folder)
-        except ConfigError as error:
-            self.faults += error.faults
-            return None
-        return loaded.bundle
-
-    def deployment(self, file: Path, *, required: bool) -> Deployment | None:
-        if not file.exists() and not required:
-            message = "there is no deployment file: only catalogue and policy were checked"
-            self.warnings.append(Fault(str(file), 0, message))
-            return None
-        try:
-            return config.load_deployment(file)
-        except ConfigError as error:
-            self.faults += error.faults
-            return None
-
-    def secrets(self, file: str, deployment: Deployment) -> None:
-        """Read every secret once, and every key."""
-        self._try(file, lambda: config.read_keys(deployment))
-        for entry in deployment.stores.values():
-            for secret in entry.headers.values():
-                self._value(file, secret)
-        self._value(file, deployment.database_url)
-        self._value(file, deployment.redis_url)
-
-    def stores(self, file: str, deployment: Deployment, bundle: Bundle) -> None:
-        """Hold the stores of the deployment against those of the catalogue."""
-        catalogued = {resource.store for resource in bundle.catalogue.resources.values()}
-        for name in sorted(deployment.stores.keys() - catalogued):
-            self.faults.append(Fault(file, 0, f"no catalogue knows the store `{name}`"))
-        for name in sorted(catalogued - deployment.stores.keys()):
-            message = f"the catalogue's store `{name}` is not in the deployment: it can't be asked"
-            self.warnings.append(Fault(file, 0, message))
-
-    def production(self, file: str, deployment: Deployment, bundle: Bundle) -> None:
-        """Refuse what is only good for trying things out."""
-        urls = [
-            value if isinstance(value, str) else None
-            for value in (deployment.database_url, deployment.redis_url)
-        ]
-        for message, hint in production_faults(deployment, bundle.policy, *urls):
-            self.faults.append(Fault(file, 0, message, hint))
-
-    def _value(self, file: str, reference: Secret | str | None) -> None:
-        if isinstance(reference, Secret):
-            self._try(file, lambda: config.read_secret(reference))
-
-    def _try(self, file: str, read: Callable[[], Result]) -> Result | None:
-        try:
-            return read()
+            _value(reference)
         except KeyUnavailable as error:
-            self.faults.append(Fault(file, 0, error.message, error.hint))
-            return None
+            yield _fault(file, deployment, at, error.message, error.hint)
+    try:
+        config.read_keys(deployment)
+    except KeyUnavailable as error:
+        yield _fault(file, deployment, ("keys", "path"), error.message, error.hint)
 
 
-def _print(found: _Found, bundle: Bundle | None, folder: Path) -> None:
-    for warning in found.warnings:
-        warn(f"{_place(warning)}{warning.message}", warning.hint)
-    if found.faults:
-        complain(ConfigError(*found.faults))
+def check_stores(file: Path, deployment: Deployment, bundle: Bundle) -> Iterator[Fault]:
+    """Give the stores that no catalogue knows: nothing can be asked of them."""
+    catalogued = {resource.store for resource in bundle.catalogue.resources.values()}
+    for i, name in enumerate(deployment.stores):
+        if name not in catalogued:
+            message = f"no catalogue knows the store `{name}`"
+            yield _fault(file, deployment, ("store", i, "name"), message)
+
+
+def unasked_stores(file: Path, deployment: Deployment, bundle: Bundle) -> Iterator[Fault]:
+    """Give the catalogue's stores that the deployment has no address of."""
+    catalogued = {resource.store for resource in bundle.catalogue.resources.values()}
+    for name in sorted(catalogued - deployment.stores.keys()):
+        message = f"the catalogue's store `{name}` is not in the deployment: it can't be asked"
+        yield Fault(str(file), 0, message)
+
+
+def check_production(file: Path, deployment: Deployment, bundle: Bundle) -> Iterator[Fault]:
+    """Give what is only good for trying things out."""
+    urls = []
+    for reference in (deployment.database_url, deployment.redis_url):
+        try:
+            urls.append(_value(reference))
+        except KeyUnavailable:  # a fault of its own, said by `check_secrets`
+            urls.append("")
+    for at, message, hint in weaknesses(deployment, bundle.policy, *urls):
+        yield _fault(file, deployment, at, message, hint)
+
+
+def _value(reference: Secret | str | None) -> str:
+    return config.read_secret(reference) if isinstance(reference, Secret) else reference or ""
+
+
+def _fault(file: Path, deployment: Deployment, at: KeyPath, message: str, hint: str = "") -> Fault:
+    return Fault(str(file), deployment.lines.of(at), message, hint)
+
+
+def _print(folder: Path, bundle: Bundle | None, faults: list[Fault], warnings: list[Fault]) -> None:
+    for warning in warnings:
+        warn(f"{warning.file}: {warning.message}")
+    if faults:
+        complain(ConfigError(*faults))
     if bundle is not None:
         counts = [
             count(len(bundle.catalogue.resources), "resource"),
@@ -132,25 +135,23 @@ def _print(found: _Found, bundle: Bundle | None, folder: Path) -> None:
         ]
         out(f"{folder}: {', '.join(counts)}")
         out(f"bundle {bundle.digest}")
-    out(f"{count(len(found.faults), 'fault')}, {count(len(found.warnings), 'warning')}")
+    out(f"{count(len(faults), 'fault')}, {count(len(warnings), 'warning')}")
 
 
-def _as_json(found: _Found, bundle: Bundle | None) -> dict[str, object]:
+def _as_json(
+    bundle: Bundle | None, faults: Iterable[Fault], warnings: Iterable[Fault]
+) -> dict[str, object]:
     return {
         "bundle": None if bundle is None else bundle.digest,
-        "faults": [_fault(each) for each in found.faults],
-        "warnings": [_fault(each) for each in found.warnings],
+        "faults": [_members(each) for each in faults],
+        "warnings": [_members(each) for each in warnings],
     }
 
 
-def _fault(fault: Fault) -> dict[str, object]:
+def _members(fault: Fault) -> dict[str, object]:
     return {
         "file": fault.file,
         "line": fault.line or None,
         "message": fault.message,
         "hint": fault.hint or None,
     }
-
-
-def _place(fault: Fault) -> str:
-    return f"{fault.file}:{fault.line}: " if fault.line else f"{fault.file}: "

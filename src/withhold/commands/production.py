@@ -1,18 +1,19 @@
 """What is good enough to try things out, and not to disclose anything about anybody. Pure.
 
-`check --production` refuses these; each fault names what in the deployment file it is about.
+`check --production` refuses these; each fault says where in the deployment file it stands.
 """
 
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from withhold.deployment.model import Deployment
 from withhold.names import Role, SignerRole
 from withhold.policy.model import Policy
 from withhold.starter import TEST_PERSON
+from withhold.toml.lines import KeyPath
 from withhold.warrant.model import Signer
 
 # Whoever holds the first must not hold any of the others: nobody watches over himself.
@@ -23,14 +24,26 @@ APART: Final = {
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})  # libpq's `sslmode`
 
 
-def production_faults(
-    deployment: Deployment, policy: Policy, database_url: str, redis_url: str | None
-) -> Iterator[tuple[str, str]]:
-    """Give each fault and a hint. The URLs are those meant, their secrets read."""
+class Weakness(NamedTuple):
+    """One thing that production must not have. `at`: where it stands in the deployment file."""
+
+    at: KeyPath
+    message: str
+    hint: str
+
+
+def weaknesses(
+    deployment: Deployment, policy: Policy, database_url: str, redis_url: str
+) -> Iterator[Weakness]:
+    """Give everything that is not good enough.
+
+    `database_url`, `redis_url`: as meant, secrets read; empty where there is none, or it is unread.
+    """
     yield from _plain_http(deployment)
     yield from _plain_servers(database_url, redis_url)
-    yield from _roles(deployment)
-    yield from _signers(deployment.signers, policy)
+    yield from _roles_in_one_hand(deployment)
+    yield from _persons(deployment.signers)
+    yield from _too_few(deployment.signers, policy)
 
 
 def is_loopback(host: str) -> bool:
@@ -43,67 +56,76 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _plain_http(deployment: Deployment) -> Iterator[tuple[str, str]]:
-    for name, listen in (
-        ("data_plane", deployment.data_plane),
-        ("control_plane", deployment.control_plane),
-    ):
+def _plain_http(deployment: Deployment) -> Iterator[Weakness]:
+    planes = {"data_plane": deployment.data_plane, "control_plane": deployment.control_plane}
+    for name, listen in planes.items():
         if not is_loopback(listen.host):
-            yield (
-                f"`{name}.listen` is plain HTTP beyond this machine",
+            yield Weakness(
+                (name, "listen"),
+                f"`{name}` is plain HTTP beyond this machine",
                 "listen on 127.0.0.1, and let a TLS proxy of yours take it from there",
             )
-    for entry in deployment.stores.values():
+    for i, entry in enumerate(deployment.stores.values()):
         url = urlsplit(entry.base_url)
         if url.scheme != "https" and not is_loopback(url.hostname or ""):
-            yield f"the store `{entry.name}` is called by plain HTTP", "give it an https `base_url`"
+            message = f"the store `{entry.name}` is called by plain HTTP"
+            yield Weakness(("store", i, "base_url"), message, "give it an https `base_url`")
 
 
-def _plain_servers(database_url: str, redis_url: str | None) -> Iterator[tuple[str, str]]:
+def _plain_servers(database_url: str, redis_url: str) -> Iterator[Weakness]:
     database = urlsplit(database_url)
     modes = parse_qs(database.query).get("sslmode", [])
-    if database.hostname and not is_loopback(database.hostname) and not _ENCRYPTED & set(modes):
-        yield "the database is called without TLS", "add `?sslmode=verify-full` to its URL"
-    if redis_url is not None:
-        redis = urlsplit(redis_url)
-        hosts = [host.rpartition(":")[0] for host in redis.netloc.rpartition("@")[2].split(",")]
-        remote = any(host and not is_loopback(host) for host in hosts)
-        if redis.scheme.startswith("redis") and not redis.scheme.startswith("rediss") and remote:
-            yield "Redis is called without TLS", "give it a rediss URL"
+    if database.hostname and not is_loopback(database.hostname) and not _ENCRYPTED & {*modes}:
+        message = "the database is called without TLS"
+        yield Weakness(("database", "url"), message, "add `?sslmode=verify-full` to its URL")
+    redis = urlsplit(redis_url)
+    hosts = redis.netloc.rpartition("@")[2].split(",")
+    remote = any(host and not is_loopback(_without_port(host)) for host in hosts)
+    if remote and not redis.scheme.startswith("rediss"):
+        message = "Redis is called without TLS"
+        yield Weakness(("cache", "redis_url"), message, "give it a `rediss` URL")
 
 
-def _roles(deployment: Deployment) -> Iterator[tuple[str, str]]:
-    for caller in deployment.callers:
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host
+
+
+def _roles_in_one_hand(deployment: Deployment) -> Iterator[Weakness]:
+    for i, caller in enumerate(deployment.callers):
         for role, others in APART.items():
             both = sorted(others & caller.roles)
             if role in caller.roles and both:
-                yield (
-                    f"the caller `{caller.name}` may both `{role}` and `{both[0]}`",
-                    "these must be apart: make two callers",
-                )
+                message = f"the caller `{caller.name}` may both `{role}` and `{both[0]}`"
+                yield Weakness(("caller", i, "roles"), message, "make two callers of it")
 
 
-def _signers(signers: Iterable[Signer], policy: Policy) -> Iterator[tuple[str, str]]:
+def _persons(signers: Iterable[Signer]) -> Iterator[Weakness]:
     roles: dict[str, set[SignerRole]] = defaultdict(set)
-    for signer in signers:
-        roles[" ".join(signer.person.split()).casefold()].add(signer.role)
+    for i, signer in enumerate(signers):
         if signer.person.startswith(TEST_PERSON):
-            yield (
-                f"the signer `{signer.name}` is a test signer",
-                "`withhold keys signer` makes real",
-            )
-        if len(roles[" ".join(signer.person.split()).casefold()]) > 1:
-            yield (
-                f"the person of the signer `{signer.name}` signs as intake and approves",
-                "these must be apart",
-            )
-    if not any(SignerRole.INTAKE in held for held in roles.values()):
-        yield "nobody can sign as intake", "`withhold keys signer NAME --role intake` makes a key"
-    approvers = sum(SignerRole.APPROVE in held for held in roles.values())
+            message = f"the signer `{signer.name}` is a test signer"
+            yield Weakness(("signer", i, "person"), message, "`withhold keys signer` makes a key")
+        held = roles[_person(signer)]
+        if held and signer.role not in held:
+            message = f"the person of `{signer.name}` signs both as intake and as approver"
+            yield Weakness(("signer", i, "person"), message, "these must be two persons")
+        held.add(signer.role)
+
+
+def _too_few(signers: Iterable[Signer], policy: Policy) -> Iterator[Weakness]:
+    persons = {
+        role: {_person(signer) for signer in signers if signer.role is role} for role in SignerRole
+    }
+    if not persons[SignerRole.INTAKE]:
+        yield Weakness(("signer",), "nobody can sign as intake", "list a signer with that role")
+    approvers = len(persons[SignerRole.APPROVE])
     for instrument in policy.instruments.values():
         if instrument.approvals > approvers:
             asked = f"`{instrument.name}` asks for {instrument.approvals} approvals"
-            yield (
-                f"{asked} and {approvers} persons can approve",
-                "list more signers with the role `approve`",
-            )
+            message = f"{asked}, and the persons who can approve are {approvers}"
+            yield Weakness(("signer",), message, "list more signers with the role `approve`")
+
+
+def _person(signer: Signer) -> str:
+    return " ".join(signer.person.split()).casefold()

@@ -5,6 +5,7 @@ that address only: no proxy of the environment is asked, no redirect followed.
 """
 
 import argparse
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,6 @@ from withhold.terminal import printable
 
 DEFAULT_URL: Final = "http://127.0.0.1:8471"
 TIMEOUT_S: Final = 10.0
-MAX_ANSWER_BYTES: Final = 64 * 2**20
 
 Json: TypeAlias = Any  # whatever the control plane answers; each command takes out what it shows
 
@@ -49,17 +49,10 @@ def add_token_file(parser: argparse.ArgumentParser) -> None:
 class Service:
     """One control plane. Raises: Refused, Unreachable."""
 
-    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, token: str) -> None:
         """`url`: of the control plane, without a path."""
         self._url = url
-        self._client = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport,
-        )
+        self._token = token
 
     def get(self, path: str) -> Json:
         """Give what stands at `path`."""
@@ -76,15 +69,19 @@ class Service:
     def _call(
         self, method: str, path: str, body: bytes | None, params: Mapping[str, str] | None = None
     ) -> Json:
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        try:
-            answer = self._client.request(
-                method, path, content=body, headers=headers, params=params
+        headers = {"Authorization": f"Bearer {self._token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer: httpx.Response | None = None
+        with (
+            contextlib.suppress(httpx.HTTPError, httpx.InvalidURL),
+            httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
+        ):
+            answer = client.request(
+                method, f"{self._url}{path}", content=body, headers=headers, params=params
             )
-        except (httpx.HTTPError, httpx.InvalidURL):
-            answer = None
         if answer is None:
-            message = f"`{printable(self._url)}` did not answer"
+            message = f"`{_shown(self._url)}` did not answer"
             raise Unreachable(message, "is it the control plane's address? set WITHHOLD_URL")
         try:
             document = answer.json()
@@ -113,10 +110,15 @@ def service(arguments: argparse.Namespace) -> Service:
 
 def _refusal(url: str, status: int, document: Json) -> WithholdError:
     if not isinstance(document, dict) or not isinstance(document.get("code"), str):
-        message = f"`{printable(url)}` answered {status}, and not as Withhold does"
+        message = f"`{_shown(url)}` answered {status}, and not as Withhold does"
         return Unreachable(message, "is it the control plane's address? set WITHHOLD_URL")
     code = printable(document["code"])
     said = document.get("detail") or document.get("title") or ""
     hint = document.get("hint") or ""
     text = f"{code}: {printable(str(said))}" if said and said != code else code
     return Refused(code, text, printable(str(hint)))
+
+
+def _shown(url: str) -> str:
+    """Give a URL as a message may show it: without what stands before an `@`."""
+    return printable(url.rpartition("@")[2])
