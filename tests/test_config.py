@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from withhold import config
+from withhold.deployment.model import Secret
+from withhold.errors import ConfigError, KeyUnavailable
+
+FOLDER = Path(__file__).parent / "cli" / "folder" / "config"
+
+
+def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "Bearer canary")
+    assert config.read_secret(Secret("env", "A_SECRET")) == "Bearer canary"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_secret_that_is_not_set_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("A_SECRET", raising=False)
+    if value is not None:
+        monkeypatch.setenv("A_SECRET", value)
+    with pytest.raises(KeyUnavailable, match="`A_SECRET` is not set"):
+        config.read_secret(Secret("env", "A_SECRET"))
+
+
+def test_a_secret_comes_from_a_private_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("canary\r\n")
+    file.chmod(0o600)
+    assert config.read_secret(Secret("file", str(file))) == "canary"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_file_that_others_can_read_is_no_secret(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "secret"
+    file.write_text("canary")
+    file.chmod(mode)
+    with pytest.raises(KeyUnavailable) as refused:
+        config.read_secret(Secret("file", str(file)))
+    assert "canary" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_an_empty_file_and_none_are_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    with pytest.raises(KeyUnavailable):
+        config.read_secret(Secret("file", str(file)))
+    file.write_text("\n")
+    file.chmod(0o600)
+    with pytest.raises(KeyUnavailable, match="is empty"):
+        config.read_secret(Secret("file", str(file)))
+
+
+def test_deployment_faults_name_the_file_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("withhold.toml").write_text('deployment = "x"\nsurprise = 1\n')
+    with pytest.raises(ConfigError) as faulty:
+        config.load_deployment("withhold.toml")
+    assert {fault.file for fault in faulty.value.faults} == {"withhold.toml"}
+    with pytest.raises(ConfigError, match="can't be read"):
+        config.load_deployment("missing.toml")
+
+
+def test_keys_that_were_never_made_are_said_so() -> None:
+    deployment = config.load_deployment(FOLDER / "withhold.toml")
+    with pytest.raises(KeyUnavailable) as missing:
+        config.read_keys(deployment)
+    assert "keys init" in missing.value.hint
+    assert config.freezes_folder(deployment) == FOLDER / "var" / "freezes"
+
+
+def test_the_shipped_configuration_is_whole() -> None:
+    bundle = config.load(config.shipped()).bundle
+    assert "sample/account" in bundle.catalogue.resources
+
+
+def test_a_wheel_ships_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_WHEEL", tmp_path)
+    assert config.shipped() == tmp_path
