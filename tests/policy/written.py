@@ -9,7 +9,8 @@ from withhold.toml.read import read_toml
 CATALOGUE = """store = "s"
 [[resource]]
 name = "r"
-path = "/r"
+path = "/r/{id}"
+subject = { param = "id", kind = "id", confirm = false }
 snapshot = true
 [resource.fields]
 "$.a" = { category = "subscriber", kind = "text", data = "user.name", means = "m" }
@@ -17,7 +18,8 @@ snapshot = true
 "$.c" = { when = { field = "d", is = "x" }, category = "content", kind = "text", data = "user", means = "m" }
 [[resource]]
 name = "q"
-path = "/q"
+path = "/q/{id}"
+subject = { param = "id", kind = "id", confirm = false }
 snapshot = true
 [resource.fields]
 "$.z" = { category = "subscriber", kind = "text", data = "user.name", means = "m" }
