@@ -263,4 +263,4 @@ def _shown(at: KeyPath) -> str:
 
 
 def _spoken(choices: type[StrEnum]) -> str:
-    return choices.__name__.lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", choices.__name__).lower()
