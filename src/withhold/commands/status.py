@@ -61,4 +61,5 @@ def _health(said: str) -> str:
 
 
 def _counts(counts: Json) -> str:
-    return ", ".join(f"{number} {printable(name)}" for name, number in counts.items() if number)
+    found = [f"{number} {printable(name)}" for name, number in counts.items() if number]
+    return ", ".join(found) or "none"
