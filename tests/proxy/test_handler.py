@@ -258,6 +258,15 @@ async def test_a_warrant_that_waits_for_its_approval_is_not_active(tmp_path: Pat
         assert is_problem(response, 403, "warrant-not-active")
 
 
+async def test_an_approval_of_a_moment_ago_counts(tmp_path: Path) -> None:
+    """The node has not heard of it yet, and looks once more before it refuses."""
+    async with plane(tmp_path) as it:
+        await it.move(State.SUSPENDED)
+        assert is_problem(await it.account(), 403, "warrant-not-active")
+        await it.registry.move(WarrantId(WARRANT), frozenset(State), State.ACTIVE)
+        assert (await it.account()).status_code == 200
+
+
 async def test_a_document_under_another_id_is_no_warrant(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
         document = approved(valid=json.loads(_valid()))

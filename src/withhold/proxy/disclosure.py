@@ -6,7 +6,7 @@ from typing import Final
 
 from withhold.allowlist.model import Allowlist
 from withhold.digest import digest_of
-from withhold.errors import LedgerUnavailable
+from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
 from withhold.kinds.instant import print_instant
 from withhold.minimize.tally import Tally
 from withhold.names import CallerName, Digest
@@ -87,7 +87,7 @@ class Clerk:
         await self._append(disclosure, stage, DISCLOSED, sent, condition)
         try:
             check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
-        except BaseException:
+        except (Denied, DatabaseUnavailable):
             # The entry says more than is true now: nothing leaves, and the next one says so.
             await self.note(disclosure, Stage.CLOSING, INCOMPLETE)
             raise

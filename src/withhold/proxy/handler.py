@@ -27,7 +27,7 @@ from withhold.proxy.metrics import Metrics
 from withhold.proxy.parts import Parts
 from withhold.proxy.reply import Reply
 from withhold.proxy.target import StorePath, match, written
-from withhold.proxy.warrants import Warrants, check_standing
+from withhold.proxy.warrants import Warrants, check_standing, renew_standing
 from withhold.warrant.model import Warrant
 
 
@@ -67,6 +67,7 @@ async def answer(room: Room, request: Request, reply: Reply, line: Line) -> None
         _allow(caller, resource)
         warrant = await _warrant(room, call, caller, bundle)
         line.warrant = warrant.id
+        await renew_standing(room.parts.standing, warrant.id)
         check_standing(room.parts.standing, warrant, resource.store)
         subject = subject_of(resource, warrant.targets, params)
         disclosure = Disclosure(

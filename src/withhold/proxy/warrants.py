@@ -8,6 +8,7 @@ For a caller that the warrant does not name it does not exist: unknown, never re
 this caller's take the same way and get the same answer.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ class Standing(Protocol):
 
     def now(self) -> Instant:
         """Give the database's clock."""
+
+    def poll(self) -> None:
+        """Look once more, in the calling thread."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,15 @@ class Warrants:
             verified = _Verified(signed, signers, instrument, result)
         _keep(self._verified, signed.warrant.id, verified)
         return verified.result
+
+
+async def renew_standing(standing: Standing, warrant: WarrantId) -> None:
+    """Look once more before a refusal: an approval of a moment ago counts.
+
+    Raises: DatabaseUnavailable.
+    """
+    if standing.state_of(warrant) is not State.ACTIVE:
+        await asyncio.to_thread(standing.poll)
 
 
 def check_standing(standing: Standing, warrant: Warrant, store: StoreName) -> None:
