@@ -89,7 +89,8 @@ def _keys(entry: Table, path: Path) -> Field | None:
 
 def _variants(table: Table, key: str, path: Path) -> list[Declared]:
     declared: list[Declared] = []
-    whens: list[When] = []
+    first: When | None = None
+    values: set[tuple[type, object]] = set()  # as JSON has it, `true` is not `1`
     if not table.members[key]:
         table.fault(f"`{key}` has no variants", "each is a table with `when`", key)
     for entry in table.tables(key):
@@ -98,20 +99,16 @@ def _variants(table: Table, key: str, path: Path) -> list[Declared]:
         if found is None or found.when is None:
             continue
         when = found.when
-        if any(when.field != other.field for other in whens):
+        first = first or when
+        if when.field != first.field:
             hint = "else two of them could fit one value"
             entry.fault("the variants of a path look at different fields", hint, "when", "field")
-        elif any(_same(when, other) for other in whens):
+        elif (type(when.value), when.value) in values:
             entry.fault("two variants of a path fit the same value", "", "when", "is")
         else:
             declared.append(Declared(found, entry))
-        whens.append(when)
+            values.add((type(when.value), when.value))
     return declared
-
-
-def _same(one: When, other: When) -> bool:
-    # As JSON has it, `true` is not `1`.
-    return type(one.value) is type(other.value) and one.value == other.value
 
 
 def _variant(entry: Table, path: Path) -> Field | None:

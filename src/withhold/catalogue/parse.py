@@ -18,12 +18,12 @@ from withhold.catalogue.call import (
     read_subject,
 )
 from withhold.catalogue.fields import Declared, read_fields
-from withhold.catalogue.model import Record, RequestSubject, Resolves, Resource
-from withhold.catalogue.records import check_record, read_records
+from withhold.catalogue.model import Field, Record, RequestSubject, Resolves, Resource
+from withhold.catalogue.records import Fields, check_record, read_records
 from withhold.catalogue.shape import Claim, Shape
 from withhold.catalogue.template import Template, overlap, read_template
 from withhold.names import Part, ResourceName, StoreName
-from withhold.paths import print_path
+from withhold.paths import Path, print_path
 from withhold.toml.faults import did_you_mean
 from withhold.toml.table import Table
 
@@ -79,12 +79,13 @@ def _resource(store: str, name: str, template: Template | None, table: Table) ->
 
     shape = Shape()
     declared = _placed(declared, shape)
-    records = [check_record(draft, declared, shape) for draft in drafts]
+    fields = _by_path(declared)
+    records = [check_record(draft, fields, shape) for draft in drafts]
     _check_confirm(subject, table, shape)
     if page is not None:
         _check_pages(page[1], declared, shape)
     if resolves is not None:
-        _check_resolves(*resolves, declared)
+        _check_resolves(*resolves, fields)
     if template is None or len(table.source.faults) > faults:
         return None
     return Resource(
@@ -119,6 +120,15 @@ def _placed(declared: Iterable[Declared], shape: Shape) -> list[Declared]:
     return placed
 
 
+def _by_path(declared: Iterable[Declared]) -> dict[Path, list[Field]]:
+    """Give the values that are declared, all variants of a path together."""
+    fields: dict[Path, list[Field]] = {}
+    for each in declared:
+        if each.field.part is Part.VALUE:
+            fields.setdefault(each.field.path, []).append(each.field)
+    return fields
+
+
 def _sorted(records: Iterable[Record | None]) -> tuple[Record, ...]:
     """Give records by path: what begins like another, and is inside it, comes after it."""
     found = (record for record in records if record is not None)
@@ -142,13 +152,12 @@ def _check_pages(cursor: Place, declared: Iterable[Declared], shape: Shape) -> N
             each.table.fault(f"the pages of `{each.field.label}` don't join", hint)
 
 
-def _check_resolves(resolves: Resolves, place: Place, declared: Sequence[Declared]) -> None:
-    values = [each.field for each in declared if each.field.part is Part.VALUE]
-    found = [field for field in values if field.path == resolves.to]
+def _check_resolves(resolves: Resolves, place: Place, fields: Fields) -> None:
+    found = fields.get(resolves.to, ())
     if not found:
-        known = {print_path(field.path) for field in values}
         text = print_path(resolves.to)
-        place.table.fault(f"`{text}` is not declared", did_you_mean(text, known), place.key)
+        hint = did_you_mean(text, {print_path(path) for path in fields})
+        place.table.fault(f"`{text}` is not declared", hint, place.key)
     elif any(field.form.kind is not resolves.form.kind for field in found):
         kinds = f"`{found[0].form.kind}`, not `{resolves.form.kind}`"
         place.table.fault(f"the identifier is declared as {kinds}", "", "kind")

@@ -1,14 +1,13 @@
 """Records: the elements of an answer that stand alone, and whom and when each is about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-from withhold.catalogue.fields import Declared
 from withhold.catalogue.forms import IDENTITY_KINDS, read_form
-from withhold.catalogue.model import Record, RecordSubject, RecordTime
+from withhold.catalogue.model import Field, Record, RecordSubject, RecordTime
 from withhold.catalogue.shape import Claim, Shape
-from withhold.names import Kind, Part
+from withhold.names import Kind
 from withhold.paths import (
     Names,
     Path,
@@ -21,6 +20,8 @@ from withhold.paths import (
 )
 from withhold.toml.faults import did_you_mean
 from withhold.toml.table import Table, Text
+
+Fields: TypeAlias = Mapping[Path, Sequence[Field]]  # what is declared of values, by path
 
 _WILD: Final = frozenset(Wild)
 
@@ -43,31 +44,30 @@ class Draft:
 
 def read_records(tables: Iterable[Table]) -> list[Draft]:
     """Read the records of a resource."""
-    drafts: list[Draft] = []
+    drafts: dict[Path, Draft] = {}
     for table in tables:
         draft = _read(table)
         table.done()
         if draft is None:
             continue
-        same = [other for other in drafts if other.each == draft.each]
-        if same:
-            at = same[0].table.line("each")
+        if draft.each in drafts:
+            at = drafts[draft.each].table.line("each")
             table.fault(f"{draft.what} is a record already, in line {at}", "", "each")
             continue
-        drafts.append(draft)
-    return drafts
+        drafts[draft.each] = draft
+    return list(drafts.values())
 
 
-def check_record(draft: Draft, declared: Sequence[Declared], shape: Shape) -> Record | None:
+def check_record(draft: Draft, fields: Fields, shape: Shape) -> Record | None:
     """Hold a record against the fields of its resource; `shape` grows by what it looks at."""
-    if not _is_element(draft, declared, shape):
+    if not _is_element(draft, fields, shape):
         return None
     fits = [shape.grow(claim) for claim in _claims(draft)]
     if not all(fits):
         return None
     if draft.time is None:
         return Record(draft.each, draft.subject, None)
-    time = _time(draft, draft.time, declared)
+    time = _time(draft, draft.time, fields)
     return None if time is None else Record(draft.each, draft.subject, time)
 
 
@@ -139,15 +139,14 @@ def _names(text: Text) -> Names | None:
         return None
 
 
-def _is_element(draft: Draft, declared: Sequence[Declared], shape: Shape) -> bool:
+def _is_element(draft: Draft, fields: Fields, shape: Shape) -> bool:
     """Tell whether `each` is where one thing stands: the root, an element, a member, an object."""
     each, table = draft.each, draft.table
     wild = shape.wild(each)
     itself = draft.subject is not None and draft.subject.fields == ((),)
     scalar = each in shape.leaves
     if not scalar and each not in shape.ways:
-        paths = [other.field.path for other in declared]
-        places = {path[:i] for path in paths for i, way in enumerate(path) if way not in _WILD}
+        places = {path[:i] for path in fields for i, way in enumerate(path) if way not in _WILD}
         hint = did_you_mean(print_path(each), {print_path(place) for place in places})
         table.fault(f"nothing is declared beneath {draft.what}", hint, "each")
     elif wild is not None:
@@ -163,12 +162,9 @@ def _is_element(draft: Draft, declared: Sequence[Declared], shape: Shape) -> boo
     return False
 
 
-def _time(
-    draft: Draft, time: tuple[Names, Text], declared: Sequence[Declared]
-) -> RecordTime | None:
+def _time(draft: Draft, time: tuple[Names, Text], fields: Fields) -> RecordTime | None:
     names, text = time
-    fields = [other.field for other in declared if other.field.part is Part.VALUE]
-    found = [field for field in fields if field.path == (*draft.each, *names)]
+    found = fields.get((*draft.each, *names), ())
     what = f"the time of {draft.what}, `{text.value}`,"
     if [field.form.kind for field in found] == [Kind.TIMESTAMP] and found[0].when is None:
         return RecordTime(names, found[0].form)
@@ -176,7 +172,7 @@ def _time(
         hint = "of kind `timestamp`, with its `unit` and without variants"
         text.fault(f"{what} is not declared as a timestamp", hint)
         return None
-    stamps = [field.path for field in fields if field.form.kind is Kind.TIMESTAMP]
+    stamps = [path for path, each in fields.items() if each[0].form.kind is Kind.TIMESTAMP]
     rests = [path[len(draft.each) :] for path in stamps if path[: len(draft.each)] == draft.each]
     known = {print_names(names) for rest in rests if (names := _names_only(rest))}
     text.fault(

@@ -35,8 +35,9 @@ class Shape:
     ways: dict[Path, set[Segment]] = field(default_factory=dict)  # what leads on from a container
 
     def wild(self, path: Path) -> Wild | None:
-        """Give the wildcard that leads on from a place, if one does."""
-        return next((way for way in self.ways.get(path, ()) if isinstance(way, Wild)), None)
+        """Give the wildcard that leads on from a place, if one does: then nothing else does."""
+        way = next(iter(self.ways.get(path, ())), None)
+        return way if isinstance(way, Wild) else None
 
     def grow(self, claim: Claim) -> bool:
         """Take a claim in; one that does not fit in with those before it is a fault."""

@@ -7,6 +7,7 @@ from typing import Final
 from withhold.errors import ConfigError, Fault
 
 MAX_FAULTS: Final = 100  # a file with more is another kind of file, and each costs a search
+_MAX_KNOWN: Final = 1_000  # words that one is compared with
 
 
 class Faults:
@@ -38,7 +39,7 @@ class Faults:
 
 def did_you_mean(text: str, known: Collection[str]) -> str:
     """Give the hint for a word that is none of `known`."""
-    nearest = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(text, sorted(known)[:_MAX_KNOWN], n=1, cutoff=0.5)
     if nearest:
         return f"did you mean `{nearest[0]}`?"
     return f"known: {listed(sorted(known))}" if known else ""
