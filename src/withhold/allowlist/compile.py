@@ -28,12 +28,9 @@ def compile_allowlist(
     warrant: Warrant, instrument: Instrument, policy: Policy, resource: Resource
 ) -> Allowlist:
     """Compile what `warrant` lets through of `resource`. `instrument` is the warrant's."""
-    return Allowlist(
-        resource,
-        tuple(
-            _decide(field, resource, instrument, policy.rules, warrant) for field in resource.fields
-        ),
-    )
+    rules = _in_order(policy)
+    decided = (_decide(field, resource, instrument, rules, warrant) for field in resource.fields)
+    return Allowlist(resource, tuple(decided))
 
 
 def compile_widest(
@@ -44,13 +41,14 @@ def compile_widest(
     `named`: as if the warrant named every field, which sets aside rules with `unless`. A decision
     depends on no other field's, so these two say all that any warrant of the instrument can get.
     """
-    return Allowlist(
-        resource,
-        tuple(
-            _treat(field, resource, instrument, policy.rules, named=named)
-            for field in resource.fields
-        ),
-    )
+    rules = _in_order(policy)
+    decided = (_treat(f, resource, instrument, rules, named=named) for f in resource.fields)
+    return Allowlist(resource, tuple(decided))
+
+
+def _in_order(policy: Policy) -> Sequence[Rule]:
+    """Give the rules by name: of two that decide alike, which one is named must not be chance."""
+    return sorted(policy.rules, key=lambda rule: rule.name)
 
 
 def narrow(allowlist: Allowlist, requested: frozenset[Path]) -> Allowlist:
@@ -100,7 +98,7 @@ def _apply(
 ) -> tuple[Treatment, str]:
     """Give the most restrictive of all rules that match, and the first by name that asks for it."""
     asked: dict[Treatment, str] = {}
-    for rule in sorted(rules, key=lambda rule: rule.name):
+    for rule in rules:
         if not (rule.unless_named and named) and matches(rule, field, resource, instrument):
             treats = field.form.kind in _TREATABLE[rule.treatment]
             asked.setdefault(rule.treatment if treats else Treatment.WITHHOLD, f"rule:{rule.name}")

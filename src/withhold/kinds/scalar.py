@@ -45,6 +45,7 @@ Scalar: TypeAlias = bool | str | Number | None
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
+_LONGEST_PATTERNED: Final = 1_024
 _LARGEST_PORT: Final = 65_535
 
 
@@ -88,9 +89,9 @@ def identity(form: Form, value: Scalar) -> str | None:
         case Kind.EMAIL, str():
             return parse_email(value)
         case Kind.ID, str():
-            return value if form.matcher is None or form.matcher.fullmatch(value) else None
+            return value if _fits_pattern(form, value) else None
         case Kind.ID, Number(text) if _INTEGER.fullmatch(text):
-            return text if form.matcher is None or form.matcher.fullmatch(text) else None
+            return text if _fits_pattern(form, text) else None
     return None
 
 
@@ -136,6 +137,13 @@ def treat(
 def _is_port(text: str) -> bool:
     # No more digits than a port has, so that no hostile number is ever converted.
     return bool(_PORT.fullmatch(text)) and int(text) <= _LARGEST_PORT
+
+
+def _fits_pattern(form: Form, text: str) -> bool:
+    # A pattern costs a power of the length of what it is held against: no id is that long.
+    return form.matcher is None or (
+        len(text) <= _LONGEST_PATTERNED and form.matcher.fullmatch(text) is not None
+    )
 
 
 def _is_unicode(text: str) -> bool:
