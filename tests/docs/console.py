@@ -6,8 +6,8 @@ after its language (```toml own/x.toml) is written to that file. `<!-- demo -->`
 `withhold demo`, as the page asks its reader to do. Pages are written for the ports that Withhold
 has by default; free ones are put in their place on the way in, and taken out on the way back.
 
-The shell gets the commands of tests/transcripts/cli one by one, and pipes, redirections and
-services as well, which that runner does not have.
+The runner of tests/transcripts/cli has exact output and no shell; here are pipes, services and
+wildcards, because a page is written for people.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import os
 import re
 import selectors
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -101,7 +102,9 @@ def fits(shown: str, printed: str) -> bool:
     """Tell whether a page's lines are what was printed."""
     lines = shown.rstrip().splitlines()
     patterns = [
-        r"(?:.*\n)*?" if line.strip() == "…" else f"{r'.*?'.join(map(re.escape, line.split('…')))}\n"
+        r"(?:.*\n)*?"
+        if line.strip() == "…"
+        else f"{r'.*?'.join(map(re.escape, line.split('…')))}\n"
         for line in lines
     ]
     text = "".join(f"{line.rstrip()}\n" for line in printed.rstrip().splitlines())
@@ -144,7 +147,11 @@ class Session:
             self._demo.communicate(timeout=ANSWER_S)
         if self._bash is not None:
             os.close(self._commands)
-            self._bash.communicate(timeout=ANSWER_S)
+            try:
+                self._bash.communicate(timeout=ANSWER_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._bash.pid, signal.SIGKILL)
+                self._bash.communicate()
 
     def write(self, step: Write) -> None:
         """Write a file of the page."""
@@ -192,7 +199,13 @@ class Session:
         reading, self._commands = os.pipe()
         try:
             self._bash = subprocess.Popen(
-                [shutil.which("bash") or "bash", "--noprofile", "--norc", "-c", _LOOP.format(descriptor=reading)],
+                [
+                    shutil.which("bash") or "bash",
+                    "--noprofile",
+                    "--norc",
+                    "-c",
+                    _LOOP.format(descriptor=reading),
+                ],
                 cwd=self.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -252,5 +265,3 @@ def _wait_for_port(port: int) -> None:
             return
         assert time.monotonic() < deadline, f"nothing listens on port {port}"
         time.sleep(0.01)
-
-
