@@ -1,33 +1,21 @@
 """A real Synapse on loopback, for tests that must not rest on our idea of one.
 
-`homeserver(workdir)` installs the pinned Synapse into a venv of its own where that is missing,
-configures it with SQLite and no federation, starts it on a free port and yields a `Homeserver` that
-makes users, devices, connections, rooms and events. Leaving the context stops all of it.
+`homeserver(workdir)` runs the pinned Synapse with SQLite and no federation, and yields a
+`Homeserver` that makes users, devices, connections, rooms and events. Leaving the context ends it.
 
 What a test needs at a known moment it gets without waiting for that moment: events through an
 application service, which may set `origin_server_ts`; connections by `backdate_connection`, for
-Synapse has no way to be told of a connection of the past. One file, for it is one idea: a third of
-it is what Synapse calls things.
+Synapse has no way to be told of a connection of the past.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import itertools
-import json
-import os
-import secrets
-import signal
-import socket
 import sqlite3
-import subprocess
-import time
-import venv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,21 +23,14 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.synapse.install import install
+from tests.synapse.process import Synapse, SynapseError, poll
+
 Json = dict[str, Any]
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 SERVER_NAME = "example.test"
 PASSWORD = "correct-horse"  # of accounts that live no longer than the test
-START_S = 60.0
-STOP_S = 10.0
 FLUSH_S = 20.0  # Synapse writes connections every 5 s; whoever waits for that is patient for longer
-POLL_S = 0.1
-PORT_ATTEMPTS = 3
-_UNLIMITED: Json = {"per_second": 10_000, "burst_count": 10_000}
-
-
-class HomeserverError(Exception):
-    """Synapse did not start, or refused what a test asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +50,7 @@ class Homeserver:
     server_name: str
     admin_token: str = field(repr=False)
     database: Path
-    _appservice_token: str = field(repr=False)
+    process: Synapse
     _http: httpx.Client = field(repr=False)
     _transactions: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
@@ -107,24 +88,18 @@ class Homeserver:
         displayname: str | None = None,
         phones: Sequence[str] = (),
         emails: Sequence[str] = (),
+        **account: object,
     ) -> str:
-        """Make an account and return its Matrix ID.
+        """Make an account and return its Matrix ID. `account`: more that the admin API takes.
 
         Synapse keeps `phones` as they are given; its clients give digits without `+`.
         """
         user_id = f"@{localpart}:{self.server_name}"
-        body: Json = {"password": PASSWORD, "threepids": _threepids(phones, emails)}
+        body: Json = {"password": PASSWORD, "threepids": _threepids(phones, emails), **account}
         if displayname is not None:
             body["displayname"] = displayname
         _document(self.call("PUT", _user(user_id), token=self.admin_token, body=body))
         return user_id
-
-    def set_threepids(
-        self, user_id: str, *, phones: Sequence[str] = (), emails: Sequence[str] = ()
-    ) -> None:
-        """Replace the phones and e-mail addresses of an account, in the form given."""
-        body: Json = {"threepids": _threepids(phones, emails)}
-        _document(self.call("PUT", _user(user_id), token=self.admin_token, body=body))
 
     def log_in(
         self,
@@ -175,7 +150,7 @@ class Homeserver:
                 )
                 return changed.rowcount > 0
 
-        _poll(move, within_s=FLUSH_S, what=f"connection of `{user_id}` was never written")
+        poll(move, within_s=FLUSH_S, what=f"connection of `{user_id}` was never written")
 
     def act(
         self, user_id: str, method: str, path: str, body: Json, *, at_ms: int | None = None
@@ -189,7 +164,7 @@ class Homeserver:
         if at_ms is not None:
             query["ts"] = at_ms
         return _document(
-            self.call(method, path, token=self._appservice_token, body=body, query=query)
+            self.call(method, path, token=self.process.appservice_token, body=body, query=query)
         )
 
     def create_room(self, user_id: str, **options: object) -> str:
@@ -253,173 +228,24 @@ class Homeserver:
 
 
 @contextlib.contextmanager
-def homeserver(workdir: Path, *, python: Path | None = None) -> Iterator[Homeserver]:
+def homeserver(workdir: Path) -> Iterator[Homeserver]:
     """Run a Synapse whose files all lie in `workdir`, until the context is left.
 
-    `python` is an interpreter that can import Synapse; without it one is installed, once per user.
+    Raises: CannotInstallError, SynapseError.
     """
-    interpreter = python or install()
-    workdir.mkdir(parents=True, exist_ok=True)
-    secret, appservice_token = secrets.token_hex(), secrets.token_hex()
-    process, base_url = _start(interpreter, workdir, secret, appservice_token)
-    try:
-        # trust_env: a proxy that the environment names must not see these requests.
-        with httpx.Client(base_url=base_url, timeout=30.0, trust_env=False) as http:
-            yield Homeserver(
-                base_url=base_url,
-                server_name=SERVER_NAME,
-                admin_token=_register_admin(http, secret),
-                database=workdir / "homeserver.db",
-                _appservice_token=appservice_token,
-                _http=http,
-            )
-    finally:
-        _stop(process)
-
-
-def install() -> Path:
-    """Return the interpreter of a venv that holds the pinned Synapse; make it where missing."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "withhold"
-    cache.mkdir(parents=True, exist_ok=True)
-    # Named by the pins, so that a change of them makes a new venv rather than half of one.
-    folder = cache / f"synapse-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"
-    python, complete = folder / "bin" / "python", folder / "complete"
-    with (cache / "synapse.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists():
-            venv.create(folder, with_pip=True, clear=True)
-            pip = [str(python), "-m", "pip", "install", "--quiet"]
-            subprocess.run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True)
-            complete.touch()
-    return python
-
-
-def _start(
-    python: Path, workdir: Path, secret: str, appservice_token: str
-) -> tuple[subprocess.Popen[bytes], str]:
-    """Start Synapse and return it, with its base URL, once it answers."""
-    log = workdir / "synapse.log"
-    for _ in range(PORT_ATTEMPTS):
-        base_url = f"http://127.0.0.1:{_free_port()}"
-        config = _write_config(workdir, base_url, secret, appservice_token)
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [str(python), "-m", "synapse.app.homeserver", "-c", str(config)],
-                cwd=workdir,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a group of its own: `_stop` reaches all of it
-            )
-        try:
-            if _ready(process, base_url):
-                return process, base_url
-        except BaseException:
-            _stop(process)
-            raise
-        # Between our choice of the port and Synapse's use of it, another process may have taken it.
-        if b"Address already in use" not in log.read_bytes():
-            break
-    raise HomeserverError(f"synapse did not start:\n{log.read_text(errors='replace')[-4000:]}")
-
-
-def _ready(process: subprocess.Popen[bytes], base_url: str) -> bool:
-    """Wait until Synapse answers: true, or until it has ended: false."""
-
-    def answers() -> bool:
-        if process.poll() is not None:
-            return True
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{base_url}/health", trust_env=False).is_success
-        return False
-
-    _poll(answers, within_s=START_S, what="synapse did not answer")
-    return process.poll() is None
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End Synapse and whatever it started, by force where it does not go."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_S)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _poll(done: Callable[[], bool], *, within_s: float, what: str) -> None:
-    """Ask until `done`; an external process offers nothing better to wait on."""
-    deadline = time.monotonic() + within_s
-    while not done():
-        if time.monotonic() > deadline:
-            raise HomeserverError(f"{what}: waited {within_s:g} s")
-        time.sleep(POLL_S)
-
-
-def _write_config(workdir: Path, base_url: str, secret: str, appservice_token: str) -> Path:
-    """Write all that Synapse reads, and return the path of its configuration. JSON is YAML."""
-    port = httpx.URL(base_url).port
-    files: dict[str, Json] = {
-        "log.yaml": {
-            "version": 1,
-            "handlers": {"output": {"class": "logging.StreamHandler"}},
-            "root": {"level": "WARNING", "handlers": ["output"]},
-            "disable_existing_loggers": False,
-        },
-        "appservice.yaml": {
-            "id": "test",
-            "url": None,  # it acts and never listens
-            "as_token": appservice_token,
-            "hs_token": secrets.token_hex(),
-            "sender_localpart": "appservice",
-            "rate_limited": False,
-            "namespaces": {"users": [{"regex": ".*", "exclusive": False}]},
-        },
-        "homeserver.yaml": {
-            "server_name": SERVER_NAME,
-            "public_baseurl": f"{base_url}/",
-            "pid_file": str(workdir / "homeserver.pid"),
-            "listeners": [
-                {
-                    "type": "http",
-                    "port": port,
-                    "bind_addresses": ["127.0.0.1"],
-                    "tls": False,
-                    "x_forwarded": True,
-                    "resources": [{"names": ["client"], "compress": False}],
-                }
-            ],
-            "database": {"name": "sqlite3", "args": {"database": str(workdir / "homeserver.db")}},
-            "log_config": str(workdir / "log.yaml"),
-            "media_store_path": str(workdir / "media"),
-            "signing_key_path": str(workdir / "signing.key"),
-            "app_service_config_files": [str(workdir / "appservice.yaml")],
-            "registration_shared_secret": secret,
-            "macaroon_secret_key": secrets.token_hex(),
-            "form_secret": secrets.token_hex(),
-            "report_stats": False,
-            "suppress_key_server_warning": True,
-            "trusted_key_servers": [],
-            "federation_domain_whitelist": [],
-            "presence": {"enabled": False},
-            "bcrypt_rounds": 4,
-            # Else what is backdated by more than 28 and 7 days is gone within minutes.
-            "user_ips_max_age": None,
-            "redaction_retention_period": None,
-            "rc_message": _UNLIMITED,
-            "rc_registration": _UNLIMITED,
-            "rc_joins_per_room": _UNLIMITED,
-            "rc_room_creation": _UNLIMITED,
-            "rc_login": dict.fromkeys(("address", "account", "failed_attempts"), _UNLIMITED),
-            "rc_joins": dict.fromkeys(("local", "remote"), _UNLIMITED),
-            "rc_invites": dict.fromkeys(("per_room", "per_user", "per_issuer"), _UNLIMITED),
-        },
-    }
-    for name, document in files.items():
-        (workdir / name).write_text(json.dumps(document, indent=1))
-    seed = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
-    (workdir / "signing.key").write_text(f"ed25519 test {seed}\n")
-    return workdir / "homeserver.yaml"
+    # trust_env: a proxy that the environment names must not see these requests.
+    with (
+        Synapse(install(), workdir, SERVER_NAME) as process,
+        httpx.Client(base_url=process.base_url, timeout=30.0, trust_env=False) as http,
+    ):
+        yield Homeserver(
+            base_url=process.base_url,
+            server_name=SERVER_NAME,
+            admin_token=_register_admin(http, process.registration_secret),
+            database=workdir / "homeserver.db",
+            process=process,
+            _http=http,
+        )
 
 
 def _register_admin(http: httpx.Client, secret: str) -> str:
@@ -433,18 +259,10 @@ def _register_admin(http: httpx.Client, secret: str) -> str:
     return token
 
 
-def _free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _document(answer: httpx.Response) -> Json:
     """Return the JSON of an answer that must be a success."""
     if not answer.is_success:
-        raise HomeserverError(f"{answer.url.path}: {answer.status_code} {answer.text}")
+        raise SynapseError(f"{answer.url.path}: {answer.status_code} {answer.text}")
     document: Json = answer.json()
     return document
 
