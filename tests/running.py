@@ -105,12 +105,14 @@ class Running:
         self._reader.join(STOP_S)
         return code
 
-    def command(self, *words: str, caller: str | None = "operator", given: bytes = b"") -> Done:
-        """Run a command of the command line against it."""
+    def command(
+        self, *words: str, caller: str | None = "operator", typed: str | None = None
+    ) -> Done:
+        """Run a command of the command line against it. `typed`: by a person at a terminal."""
         return run(
             *words,
             cwd=self.starter.folder,
-            given=given,
+            typed=typed,
             url=self.urls["control"],
             token=None if caller is None else self.starter.tokens[caller],
         )
@@ -128,10 +130,23 @@ class Running:
         self._fresh.put(None)
 
 
+class _Terminal(io.StringIO):
+    """A standard input where a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def run(
-    *words: str, cwd: Path, given: bytes = b"", url: str = "", token: Path | None = None
+    *words: str,
+    cwd: Path,
+    given: bytes = b"",
+    typed: str | None = None,
+    url: str = "",
+    token: Path | None = None,
 ) -> Done:
     """Run one command in this process, with nothing of this environment's own settings."""
+    stdin = io.TextIOWrapper(io.BytesIO(given)) if typed is None else _Terminal(typed)
     environment = {n: v for n, v in os.environ.items() if not n.startswith("WITHHOLD_")}
     if url:
         environment["WITHHOLD_URL"] = url
@@ -140,7 +155,7 @@ def run(
     out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
     with (
         patch.dict(os.environ, environment, clear=True),
-        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(given))),
+        patch.object(sys, "stdin", stdin),
         contextlib.chdir(cwd),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

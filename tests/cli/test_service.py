@@ -9,6 +9,7 @@ import pytest
 
 from tests.running import Done, Running, run, starter
 from tests.servers import free_port
+from withhold.commands.service import Service
 
 CLAIMS: dict[str, Any] = {
     "instrument": "us-search-warrant",
@@ -94,6 +95,51 @@ def test_an_approver_sees_what_is_approved(running: Running) -> None:
     shown = done.err
     for text in ("id u-10001", "26-SW-70123", "sample/account $.name", "disclosure-service"):
         assert text in shown
+
+
+def test_a_person_at_a_terminal_is_asked(running: Running) -> None:
+    register(running, "W-7")
+    words = (
+        *("warrant", "approve", "W-7", "--key", key(running, "approver-1")),
+        *("--signer", "approver-1"),
+    )
+    for typed in ("n\n", "", "perhaps\n"):
+        said = refused(running.command(*words, typed=typed))
+        assert said.endswith(
+            "approve this warrant? [y/N] error: not signed, and nothing was sent\n"
+        )
+    assert "1 more" in ok(running.command(*words, typed="y\n"))
+    more = (*words[:4], key(running, "approver-2"), *words[5:6], "approver-2", "--yes")
+    assert ok(running.command(*more, typed="n\n")) == "W-7 is active\n"
+
+
+def test_a_service_that_answers_with_another_warrant_is_not_believed(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activate(running, "W-8")
+    answers: list[Any] = []
+
+    def answer(_service: Service, _path: str) -> object:
+        return answers[0]
+
+    document = json.loads(
+        ok(running.command("warrant", "show", "W-8", "--document", caller="auditor"))
+    )
+    monkeypatch.setattr(Service, "get", answer)
+    words = (
+        *("warrant", "approve", "W-9", "--key", key(running, "approver-1")),
+        *("--signer", "approver-1"),
+    )
+    for said, told in (
+        ({"document": document, "deployment": "example-test"}, "another warrant"),
+        ({"document": document}, "did not answer with the warrant"),
+        ([], "did not answer with the warrant"),
+    ):
+        answers[:] = [said]
+        assert told in refused(running.command(*words))
+    answers[:] = [{"files": {"policy/a.toml": "not base64"}}]
+    done = running.command("diff", "live", "live", caller="security")
+    assert "did not answer with its bundle" in refused(done)
 
 
 def test_an_approval_by_the_wrong_key_is_refused(running: Running) -> None:

@@ -79,7 +79,7 @@ def skeleton(
 
 def _declaration(each: Undeclared) -> str:
     if each.mixed:
-        return "…  a scalar here and a container there: it can't be declared"
+        return "...  # a scalar here and a container there: it can't be declared"
     kind = 'kind = ""' if each.guess is None else _form(each.guess)
     declared = f'{{ category = "", {kind}, data = "", means = "" }}'
     declared = f"{{ key = {declared} }}" if each.part is Part.KEY else declared

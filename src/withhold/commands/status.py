@@ -2,6 +2,8 @@
 
 Exit code 1 if anything is wrong: the database, Redis or the data plane does not answer as it must.
 A freeze is somebody's decision and not a fault; it is shown and does not change the code.
+
+  withhold status --token-file operator.token
 """
 
 import argparse

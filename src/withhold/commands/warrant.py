@@ -22,7 +22,7 @@ from withhold.clock import read_clock
 from withhold.commands.documents import describe, read_document
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
-from withhold.errors import BadRequest, WarrantError
+from withhold.errors import WarrantError, WithholdError
 from withhold.names import SignerRole
 from withhold.terminal import (
     Exit,
@@ -38,6 +38,10 @@ from withhold.warrant.parse import parse_warrant
 from withhold.warrant.signed import add_signature, is_signed, parse_signed
 
 _STATES = {"active": Ink.GREEN, "pending": Ink.YELLOW, "suspended": Ink.YELLOW}
+
+
+class NotSigned(WithholdError):
+    """The person at the terminal said no."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,15 +264,15 @@ def _describe(document: bytes) -> None:
 
 
 def _ask(arguments: argparse.Namespace, document: bytes, what: str) -> None:
-    """Show what is signed; where a person is at the terminal, ask. Raises: BadRequest."""
+    """Show what is signed; where a person is at the terminal, ask. Raises: NotSigned."""
     _describe(document)
     if arguments.yes or not sys.stdin.isatty():
         return
     sys.stderr.write(f"{what}? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        message = "not signed"
-        raise BadRequest(message)
+        message = "not signed, and nothing was sent"
+        raise NotSigned(message)
 
 
 def _path(arguments: argparse.Namespace) -> str:
