@@ -16,6 +16,7 @@ from withhold import cli, config
 from withhold.bundle import parse_bundle
 from withhold.catalogue.forms import _OWNERS
 from withhold.control.app import ControlParts, control_plane
+from withhold.control.problems import _CODES, _STATUSES
 from withhold.deployment.model import CallerEntry, Limits
 from withhold.deployment.parse import parse_deployment
 from withhold.names import CallerName, Category, Kind, Reason, Role, State, Treatment
@@ -24,6 +25,7 @@ from withhold.proxy.metrics import make_metrics
 from withhold.proxy.problem import PROBLEMS
 from withhold.receipt import Receipt
 from withhold.toml.table import Table
+from withhold.warrant import verify
 from withhold.warrant.claims import _OPTIONAL, _REQUIRED
 from withhold.warrant.state import FOLLOWS
 
@@ -54,6 +56,23 @@ def test_the_index_leads_to_every_page() -> None:
 def test_every_problem_is_documented_with_its_status() -> None:
     said = [(*words(code), int(status)) for code, status, _ in rows("calling.md", "code")]
     assert said == [(problem.code, problem.status) for problem in PROBLEMS.values()]
+
+
+def test_every_refusal_of_the_control_plane_is_documented() -> None:
+    said = column("warrants.md", "code")
+    named = re.compile(r'Den(?:ied|ial)\(\s*"([a-z-]+)"')
+    sources = [*PACKAGE.glob("control/*.py"), PACKAGE / "adapters" / "registry.py"]
+    raised = {each for path in sources for each in named.findall(path.read_text(encoding="utf-8"))}
+    verdicts = {v for name, v in vars(verify).items() if name.isupper()} - {verify.NEEDS_INTAKE}
+    codes = {code for _, code in _CODES.values()} | {"internal-error"}
+    assert set(said) == raised | verdicts | codes | set(_STATUSES)
+    for row in rows("warrants.md", "code"):
+        refused = words(row[0])
+        statuses = [int(status) for status in row[1].split(", ")]
+        for code, status in zip(refused, statuses * (len(refused) // len(statuses)), strict=True):
+            known = {code: status for status, code in _CODES.values()} | _STATUSES
+            otherwise = 500 if code == "internal-error" else 422
+            assert status == known.get(code, otherwise), code
 
 
 @pytest.mark.parametrize(
