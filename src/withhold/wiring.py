@@ -157,7 +157,13 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
     folder = config.freezes_folder(deployment)
     make_folder(folder)
     return ControlParts(
-        office=Office(shared.registry, shared.bundle, deployment.signers, deployment.deployment),
+        office=Office(
+            shared.registry,
+            shared.bundle,
+            deployment.signers,
+            [caller.name for caller in deployment.callers],
+            deployment.deployment,
+        ),
         callers=deployment.callers,
         files=shared.files,
         stores=frozenset(deployment.stores),

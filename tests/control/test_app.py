@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-from withhold.bundle import Bundle
 
 from tests.warrants import (
     APPROVER,
@@ -30,6 +29,7 @@ from tests.warrants import (
 from withhold.adapters.database import Database
 from withhold.adapters.freezes import add_freeze, list_freezes, make_folder
 from withhold.adapters.registry import SqlRegistry
+from withhold.bundle import Bundle
 from withhold.catalogue.model import Catalogue
 from withhold.control.app import MAX_REQUEST_BYTES, ControlParts, control_plane
 from withhold.control.warrants import CLOCKS_DIFFER_S, RESUME_WITHIN_S, Office
@@ -45,6 +45,7 @@ VALID = {"from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
 ID = "W-2026-0117-k7wqz4"
 W = f"/warrants/{ID}"
 BUNDLE = Bundle(Catalogue({}), Policy({SUBPOENA.name: SUBPOENA}, (), ()), Digest("sha-256=:AA==:"))
+CALLERS = (CallerName("disclosure-service"),)
 TOKENS = {role: f"token-of-{role}" for role in Role}
 
 
@@ -110,7 +111,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
         return made.redis
 
     parts = ControlParts(
-        office=Office(registry, BUNDLE, SIGNERS, DEPLOYMENT),
+        office=Office(registry, BUNDLE, SIGNERS, CALLERS, DEPLOYMENT),
         callers=tuple(map(caller, Role)),
         files={"policy/a.toml": b"x"},
         stores=frozenset({StoreName("synapse")}),
@@ -234,6 +235,22 @@ async def test_of_two_who_approve_at_once_both_count(plane: Plane) -> None:
     # What was read before the first approval can't be written over it.
     with pytest.raises(Exception, match="changed meanwhile"):
         await plane.registry.amend(old, old)
+
+
+async def test_what_is_asked_in_vain_is_said_and_no_fault(plane: Plane) -> None:
+    document = approved(
+        valid=VALID,
+        categories=["content"],
+        fields=[{"resource": "synapse/whois", "path": "$.x"}],
+        callers=["disclosure-service", "nobody"],
+    )
+    status, found = await plane.post("/warrants", document)
+    assert (status, found["state"]) == (201, "active")
+    assert found["remarks"] == [
+        "`content` is not covered by `us-sca-subpoena`",
+        "`synapse/whois` is no resource of the catalogue",
+        "`nobody` is no caller of this deployment",
+    ]
 
 
 # --- Suspending and resuming ---

@@ -7,7 +7,7 @@ from withhold import config
 from withhold.commands.options import add_json, deployment_file
 from withhold.commands.service import add_token_file
 from withhold.commands.status import frozen
-from withhold.errors import BadRequest
+from withhold.errors import BadRequest, ConfigError
 from withhold.names import InstrumentName, StoreName
 from withhold.ports import Freeze
 
@@ -35,7 +35,20 @@ def node_folder(arguments: argparse.Namespace, freeze: Freeze) -> Path:
     if freeze.store is not None and freeze.store not in deployment.stores:
         message = f"there is no store `{freeze.store}`"
         raise BadRequest(message, f"there are {', '.join(sorted(deployment.stores))}")
+    if freeze.instrument is not None:
+        _check_instrument(deployment.file.parent, freeze.instrument)
     return config.freezes_folder(deployment)
+
+
+def _check_instrument(folder: Path, name: InstrumentName) -> None:
+    """Refuse a slip of the pen, which would freeze nothing. Raises: BadRequest."""
+    try:
+        instruments = config.load(folder).bundle.policy.instruments
+    except ConfigError:
+        return  # a freeze does not wait for a bundle that can be read
+    if name not in instruments:
+        message = f"there is no instrument `{name}`"
+        raise BadRequest(message, f"there are {', '.join(sorted(instruments))}")
 
 
 def describe(freeze: Freeze) -> str:

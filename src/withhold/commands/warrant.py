@@ -33,6 +33,7 @@ from withhold.terminal import (
     paint,
     printable,
     table,
+    warn,
 )
 from withhold.warrant.parse import parse_warrant
 from withhold.warrant.signed import add_signature, is_signed, parse_signed
@@ -222,6 +223,8 @@ def _show_standing(arguments: argparse.Namespace, found: Any) -> int:  # noqa: A
     if arguments.json:
         out_json(found)
         return Exit.DONE
+    for remark in found["remarks"]:
+        warn(printable(remark))
     waits_for = f": {printable(found['waits_for'])}" if found["waits_for"] else ""
     out(f"{printable(found['id'])} is {_state(found['state'])}{waits_for}")
     return Exit.DONE
@@ -231,6 +234,7 @@ def _standing(found: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - the servic
     rows = [("state", printable(found["state"]))]
     if found["waits_for"]:
         rows.append(("waits for", printable(found["waits_for"])))
+    rows += [("in vain", printable(remark)) for remark in found["remarks"]]
     return rows + [
         ("signed", printable(f"{each['at']} by {each['signer']}, {each['role']}"))
         for each in found["signatures"]

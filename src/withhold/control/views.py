@@ -14,6 +14,7 @@ def summary(standing: Standing) -> dict[str, Any]:
         "id": warrant.id,
         "state": standing.state,
         "waits_for": standing.waits_for or None,
+        "remarks": list(standing.remarks),
         "digest": warrant.digest,
         "instrument": warrant.instrument,
         "authority": warrant.authority,

@@ -5,14 +5,15 @@ enough to make access end, and never enough to make it begin: registering, appro
 are believed for the signers in force, whoever asked.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from withhold.bundle import Bundle
+from withhold.control.remarks import remarks
 from withhold.errors import Denied, WarrantError
 from withhold.kinds.instant import Instant, print_instant
-from withhold.names import SignerRole, State, WarrantId
+from withhold.names import CallerName, SignerRole, State, WarrantId
 from withhold.policy.model import Instrument
 from withhold.ports import Registered, Registry
 from withhold.warrant.model import ApprovedWarrant, Signature, SignedWarrant, Signer
@@ -33,6 +34,7 @@ class Office:
     registry: Registry
     bundle: Bundle
     signers: Sequence[Signer]
+    callers: Collection[CallerName]
     deployment: str
 
 
@@ -44,6 +46,7 @@ class Standing:
     signed: SignedWarrant
     state: State
     waits_for: str  # empty where nothing is missing
+    remarks: tuple[str, ...]  # what it asks for in vain
 
 
 async def register(office: Office, document: bytes) -> Standing:
@@ -153,7 +156,7 @@ def stand(office: Office, registered: Registered, signed: SignedWarrant, at: Ins
     verdict = _verify(office, signed)
     waits_for = verdict.message if isinstance(verdict, Denial) else ""
     state = state_at(registered.state, signed.warrant.valid, at)
-    return Standing(registered, signed, state, waits_for)
+    return Standing(registered, signed, state, waits_for, _remarks(office, signed))
 
 
 async def _signed_anew(
@@ -176,7 +179,7 @@ def _verified(office: Office, signed: SignedWarrant, document: bytes, at: Instan
     waits_for = verdict.message if isinstance(verdict, Denial) else ""
     state = State.PENDING if waits_for else State.ACTIVE
     registered = Registered(signed.warrant.id, document, signed.warrant.digest, state)
-    return Standing(registered, signed, state, waits_for)
+    return Standing(registered, signed, state, waits_for, _remarks(office, signed))
 
 
 async def _find(office: Office, warrant: WarrantId) -> tuple[Registered, SignedWarrant]:
@@ -184,6 +187,10 @@ async def _find(office: Office, warrant: WarrantId) -> tuple[Registered, SignedW
     if found is None:
         raise Denied("warrant-unknown", "no warrant has this id")
     return found, parse_signed(found.document)
+
+
+def _remarks(office: Office, signed: SignedWarrant) -> tuple[str, ...]:
+    return remarks(signed.warrant, office.bundle, office.callers)
 
 
 def _expect(registered: Registered, state: State) -> None:

@@ -3,18 +3,33 @@
 import asyncio
 import signal
 
+import httpx
+
 from withhold.adapters.keyfiles import read_private, write_private
 from withhold.demo.people import ALICE
 from withhold.demo.stage import Stage, stage
 from withhold.demo.story import EPOC, tell
+from withhold.errors import WithholdError
 from withhold.terminal import Ink, out, paint, table
+
+
+class DemoFailed(WithholdError):
+    """Something did not answer as it does."""
 
 
 async def play(*, once: bool) -> None:
     """Play the demo. `once`: end after the story, do not stay up. Raises: WithholdError."""
     async with stage() as set_up:
         _introduce(set_up)
-        await tell(set_up)
+        try:
+            await tell(set_up)
+        except httpx.HTTPError as error:
+            failed = type(error).__name__
+        else:
+            failed = ""
+        if failed:
+            message = f"a request of the demo failed: {failed}"
+            raise DemoFailed(message)
         if not once:
             _invite(set_up)
             await _until_told()

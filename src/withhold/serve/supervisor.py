@@ -16,6 +16,8 @@ from pathlib import Path
 from socket import socket
 from typing import Any, Final
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from withhold.wiring import Plane
 
 FIRST_DELAY_S: Final = 0.1  # before a worker that died is started anew; doubled each time
@@ -34,7 +36,7 @@ class Crew:
     sockets: Mapping[Plane, socket]
     drain_s: float
     lifeline: int  # the pipe's reading end
-    environment: Mapping[str, str]
+    metrics: str  # prometheus_client sums the counters of all processes in this folder
 
 
 def supervise(file: Path, sockets: Mapping[Plane, socket], workers: int, drain_s: float) -> None:
@@ -42,9 +44,7 @@ def supervise(file: Path, sockets: Mapping[Plane, socket], workers: int, drain_s
     with tempfile.TemporaryDirectory(prefix="withhold-metrics-") as folder:
         reading, writing = os.pipe()
         try:
-            # prometheus_client sums the counters of all processes in this folder.
-            environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder}
-            crew = Crew(file, sockets, drain_s, reading, environment)
+            crew = Crew(file, sockets, drain_s, reading, folder)
             asyncio.run(_supervise(crew, workers))
         finally:
             os.close(reading)
@@ -79,6 +79,8 @@ async def _keep(crew: Crew, plane: Plane, stop: asyncio.Event) -> None:
             await _end(process, ended, crew.drain_s)
             return
         _log.error("worker-ended", extra={"plane": plane, "code": process.returncode})
+        # Its requests under way are no more.
+        mark_process_dead(process.pid, crew.metrics)  # type: ignore[no-untyped-call]  # untyped
         if loop.time() - began_s > STEADY_S:
             delay_s = FIRST_DELAY_S
         await _first_of(None, stop, delay_s)
@@ -92,7 +94,7 @@ async def _start(crew: Crew, plane: Plane) -> asyncio.subprocess.Process:
         *(str(descriptor), str(crew.lifeline), str(crew.drain_s)),
         stdin=asyncio.subprocess.DEVNULL,
         pass_fds=(descriptor, crew.lifeline),
-        env=crew.environment,
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": crew.metrics},
     )
 
 
