@@ -41,6 +41,7 @@ ALICE = {
 PERIOD = Interval(
     Instant(1_767_225_600), Instant(1_796_083_200, "5")
 )  # 2026-01-01 until 2026-12-01, nearly
+EVER = Interval(Instant(0), Instant(5_000_000_000))  # more than a timestamp can be
 FORMS = [
     Form(Kind.TEXT),
     Form(Kind.ID),
@@ -117,7 +118,7 @@ def make_case(rng: Random) -> Case:
         records=tuple(sorted(draft.records, key=lambda r: len(r.each))),
     )
     entries = tuple(Entry(f, _treatment(rng, f), "covered") for f in resource.fields)
-    scope = Scope(targets, PERIOD, who, Tokenizer(bytes(range(16))))
+    scope = Scope(targets, PERIOD if rng.random() < 0.9 else EVER, who, Tokenizer(bytes(range(16))))
     return Case(root, Allowlist(resource, entries), scope)
 
 
@@ -329,7 +330,7 @@ def _scalar(rng: Random, form: Form) -> str:
         return _mostly(rng, _DATES, _OTHER_DATES)
     per_second = _COUNTS[form.unit]
     within = [1_767_225_600, 1_780_272_000, 1_796_083_200]
-    second = _mostly(rng, within, [1_767_225_599, 1_796_083_201, 946_684_799, 0])
+    second = _mostly(rng, within, [1_767_225_599, 1_796_083_201, 946_684_799, 4_102_444_800, 0])
     count = second * per_second + _mostly(rng, [0, 0, per_second // 4], [per_second // 2, -1])
     return rng.choice([str(count), str(count), f'"{count}"'])
 

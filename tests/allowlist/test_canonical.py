@@ -182,6 +182,14 @@ def test_nothing_else_does() -> None:
         assert encode(each) == encode(allowlist()), name
 
 
+def test_subjects_stand_in_one_order() -> None:
+    names = [(name,) for name in ("h", "b", "f", "a", "g", "c", "e", "d")]
+    data = encode(with_record(subject=RecordSubject((*names, ("c", "c"), ()), ID)))
+    assert json.loads(data)["fields"][0]["records"][0]["subject"]["any"] == [
+        *("", "a", "b", "c", "c.c", "d", "e", "f", "g", "h")
+    ]
+
+
 def test_every_member_of_what_decides_is_tried_above() -> None:
     members = set(json.loads(encode(allowlist())))
     members |= {name for one in json.loads(encode(allowlist()))["fields"] for name in one}

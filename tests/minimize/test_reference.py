@@ -1,9 +1,11 @@
 """The contract's sentences (§3, §4), one a test, each asked of both engines."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from tests.documents import EVER
 from tests.minimize.resources import (
     ALICE,
     BOOLEAN,
@@ -388,6 +390,30 @@ class TestRecords:
         body = f'[{{"t":{ts},"a":"x"}}]'
         assert disclosed(allowlist, body) == ('[{"a":"x"}]' if is_in else None)
         assert withheld(allowlist, body) == ({} if is_in else {"out-of-period $[*]": 1})
+
+    @pytest.mark.parametrize(
+        ("form", "ts", "is_dated"),
+        [
+            (SECONDS, "946684800", True),
+            (SECONDS, "946684799", False),
+            (SECONDS, "4102444799", True),
+            (SECONDS, "4102444800", False),
+            (SECONDS, '"4102444800"', False),
+            (MILLISECONDS, "946684799999", False),
+            (MILLISECONDS, "4102444799999", True),
+            (MILLISECONDS, "4102444800000", False),
+            (RFC3339, '"1999-12-31T23:59:59.9Z"', False),
+            (RFC3339, '"2099-12-31T23:59:59.9Z"', True),
+        ],
+    )
+    def test_a_period_of_any_length_takes_in_no_time_that_is_none(
+        self, form: Form, ts: str, is_dated: bool
+    ) -> None:
+        allowlist = allow(leaf("$[*].a"), records=[record("$[*]", time=("t", form))])
+        body = f'[{{"t":{ts},"a":"x"}}]'
+        scope = replace(SCOPE, period=EVER)
+        assert disclosed(allowlist, body, scope) == ('[{"a":"x"}]' if is_dated else None)
+        assert withheld(allowlist, body, scope) == ({} if is_dated else {"undated $[*]": 1})
 
     def test_any_of_several_subjects_will_do(self) -> None:
         allowlist = allow(leaf("$[*].a"), records=[record("$[*]", ["sender", "to.who"])])
