@@ -42,10 +42,9 @@ class Answer:
         return str(self.json["code"])
 
     @property
-    def digest_holds(self) -> bool:
-        """Tell whether `Content-Digest` is of the body."""
-        digest = b64encode(hashlib.sha256(self.body).digest()).decode()
-        return self.headers["content-digest"] == f"sha-256=:{digest}:"
+    def digest(self) -> str:
+        """What RFC 9530 says of the body."""
+        return f"sha-256=:{b64encode(hashlib.sha256(self.body).digest()).decode()}:"
 
     @property
     def seen(self) -> bytes:

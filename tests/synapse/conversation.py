@@ -68,7 +68,7 @@ def hold(server: Homeserver, new: Canaries, people: People, period: Period) -> s
         server.say(each, room, new(f"{name}first"), at_ms=period.since_ms)
         server.say(each, room, new(f"{name}last"), at_ms=period.until_ms - 1)
         server.say(each, room, new(f"{name}late"), at_ms=period.until_ms)
-    bob.state("m.room.topic", {"topic": new("bobslast")})
+    bob.state("m.room.topic", {"topic": new("bobsending")})
     carol.send("m.room.message", {"msgtype": "m.text", "body": new("carolsmessage")})
     successor = f"!{new('successor')}:example.test"
     alice.state("m.room.tombstone", {"body": new("tombstone"), "replacement_room": successor})

@@ -1,13 +1,17 @@
 """The margins: all that Withhold writes beside its answers, and who may not be in it (law 6)."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from typing import Any
 
 from tests.servers import RedisServer
 from tests.synapse.canaries import hidden_in
-from tests.synapse.client import Answer
+from tests.synapse.client import NDJSON, Answer
 from tests.synapse.service import CALLERS, Service
-from tests.synapse.world import NORMAL_IP, World
+from tests.synapse.world import NORMAL_IP, PHONE, SECOND_PHONE, World
+
+Json = dict[str, Any]
 
 # Too short or too common to be known again in bytes that are nobody's.
 _COMMON = frozenset({"unknown"})
@@ -26,25 +30,38 @@ class Margins:
         """Look through all of it. What is found is shown by its place, and fails the test."""
         found = [
             f"{place}: {needle}"
-            for place, haystack in self._haystacks().items()
-            for needle in hidden_in(haystack, self._needles(place))
+            for place, haystack in self.haystacks().items()
+            for needle in hidden_in(haystack, self._needles_in(place))
         ]
         assert not found, "\n".join(found)
 
-    def _needles(self, place: str) -> set[str]:
-        """Give what must not be there; a warrant's own targets may be in the database."""
+    def check_receipts(self) -> None:
+        """Hold the ledger against the answers: each has its entries, and no entry is without one.
+
+        Of an entry that says `disclosed` and whose answer was then refused, another one says that.
+        """
+        entries: dict[str, list[Json]] = defaultdict(list)
+        for receipt in self.service.receipts():
+            entries[receipt["id"]].append(receipt)
+        given = [answer for answer in self.answers if "withhold-receipt" in answer.headers]
+        assert len(given) == len({answer.headers["withhold-receipt"] for answer in given})
+        for answer in given:
+            assert answer.status == 200
+            _check_entries(answer, entries.pop(answer.headers["withhold-receipt"]))
+        failed = [answer.code for answer in self.answers if answer.status in {502, 504}]
+        refused = sorted(each[-1]["outcome"] for each in entries.values())
+        assert [code for code in refused if code != "incomplete"] == sorted(failed)
+
+    def needles(self) -> set[str]:
+        """Give all that is personal, or a secret."""
         world = self.world
         secrets = {world.server.admin_token, *map(self.service.token, CALLERS)}
-        people = {world.den, world.attic, "@admin:", "442079460220", "441632960961"}
-        people |= set(NORMAL_IP) | {ip for ip in NORMAL_IP.values() if ip}
-        needles = world.canaries.all | people | secrets
-        if place == "var/withhold.db" or place.startswith("var/withhold.db-"):
-            named = {each["value"] for each in world.targets}
-            named |= {world.absent, world.elsewhere, "442079460220"}
-            needles -= {each for each in needles if any(each in name for name in named)}
-        return needles - _COMMON
+        people = {world.den, world.attic, "@admin:", PHONE, SECOND_PHONE, world.bob_phone}
+        addresses = set(NORMAL_IP) | {ip for ip in NORMAL_IP.values() if ip}
+        return (world.canaries.all | people | secrets | addresses) - _COMMON
 
-    def _haystacks(self) -> dict[str, bytes]:
+    def haystacks(self) -> dict[str, bytes]:
+        """Give every byte that is in the margins, by its place."""
         haystacks = {"the log": self.service.log, **self.service.database_files()}
         for i, answer in enumerate(self.answers):
             headers = "\n".join(f"{name}: {each}" for name, each in answer.headers.items())
@@ -52,8 +69,33 @@ class Margins:
             if answer.status != 200:
                 haystacks[f"error {i}"] = answer.body
         for key in self.redis.client.scan_iter():
-            haystacks[f"redis {key!r}"] = key + self.redis.client.dump(key)
+            value = self.redis.client.get(key)  # not its dump, which Redis compresses
+            assert isinstance(value, bytes)
+            haystacks[f"redis {key!r}"] = key + value
         return haystacks
+
+    def _needles_in(self, place: str) -> set[str]:
+        """Give what must not be there; a warrant's own targets may be in the database."""
+        if not place.startswith("var/withhold.db"):
+            return self.needles()
+        world = self.world
+        named = {each["value"] for each in world.targets} | {world.absent, world.elsewhere, PHONE}
+        return {each for each in self.needles() if not any(each in name for name in named)}
+
+
+def _check_entries(answer: Answer, entries: list[Json]) -> None:
+    """Hold an answer's entries against what left."""
+    stages = [entry["stage"] for entry in entries]
+    last = entries[-1]
+    if answer.headers["content-type"] == NDJSON:
+        assert stages == ["opening", "closing"]
+        assert last["outcome"] == ("disclosed" if answer.whole else "incomplete")
+    else:
+        assert stages == ["release"]
+        assert last["outcome"] == "disclosed"
+    assert last["size_bytes"] == len(answer.body)
+    assert last["content_digest"] == answer.digest
+    assert last["allowlist"] == answer.headers["withhold-allowlist"]
 
 
 def metrics(place: tuple[str, int], token: str = "") -> bytes:

@@ -54,11 +54,13 @@ class Expected:
 
 @dataclass
 class Oracle:
-    """What one order gets: `targets` are accounts; `clear`: addresses leave as they are."""
+    """What one order gets. `targets`: accounts; `clear`: addresses leave as they are."""
 
     order: Order
     targets: frozenset[str]
     clear: bool = False
+    since_ms: int = SINCE_MS
+    until_ms: int = UNTIL_MS
 
     def expect(self, resource: str, raw: Json) -> Expected:
         """Give what leaves of an answer, or of the pages of one in their order."""
@@ -131,7 +133,7 @@ class Oracle:
             if event["sender"] not in self.targets:
                 _count(out, "not-a-target")
                 continue
-            if not SINCE_MS <= event["origin_server_ts"] < UNTIL_MS:
+            if not self._in_period(event["origin_server_ts"]):
                 _count(out, "out-of-period")
                 continue
             leaves = {**EVENT, **EVENT_BY_TYPE.get(event["type"], {})}
@@ -153,12 +155,15 @@ class Oracle:
             out.records_seen += 1
             if each[time] is None:
                 _count(out, "undated")
-            elif not SINCE_MS <= each[time] < UNTIL_MS:
+            elif not self._in_period(each[time]):
                 _count(out, "out-of-period")
             elif (found := _keep(each, rules, self, out)) is not NOTHING:
                 kept.append(found)
         out.records_disclosed += len(kept)
         return kept
+
+    def _in_period(self, at_ms: int) -> bool:
+        return self.since_ms <= at_ms < self.until_ms
 
     def _rules(self, leaves: Leaves) -> Rules:
         """Give those leaves that the order reaches."""

@@ -53,6 +53,11 @@ class World:
     absent: str  # an account that was never made
     elsewhere: str  # an account of another server
 
+    def named(self, about: str) -> str:
+        """Give the one canary that was planted there."""
+        (found,) = [each for each in self.canaries.all if each[8:] == about]
+        return found
+
     @property
     def targets(self) -> list[dict[str, str]]:
         """The targets of a warrant, as it writes them."""
