@@ -43,7 +43,7 @@ def _introduce(set_up: Stage) -> None:
         ("proxy", set_up.urls["proxy"], "the only way to it"),
         ("control", set_up.urls["control"], "warrants, signatures, freezes"),
         ("cache", "Redis" if set_up.redis else "in memory", "of compiled allowlists"),
-        ("folder", str(set_up.starter.folder), "configuration, keys, database"),
+        ("folder", str(set_up.starter.folder)),  # last of its row: it may be long
     ]
     for line in table(rows, indent="  "):
         out(line)
