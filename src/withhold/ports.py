@@ -7,7 +7,7 @@ Errors: `StoreError`s from `Store`, `DatabaseUnavailable` from `Registry`, `Ledg
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from withhold.kinds.instant import Instant
 from withhold.names import Digest, InstrumentName, State, StoreName, WarrantId
@@ -80,6 +80,9 @@ class Changes:
     now: Instant
     states: Sequence[tuple[WarrantId, State]]
     freezes: frozenset[Freeze]  # all that are in force
+
+
+NOTHING_SINCE: Final = 2**62  # a sequence number that none reaches: clock and freezes alone
 
 
 class Registry(Protocol):

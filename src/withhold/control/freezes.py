@@ -9,7 +9,7 @@ from pathlib import Path
 
 from withhold.adapters.freezes import add_freeze, list_freezes, remove_freeze
 from withhold.errors import DatabaseUnavailable
-from withhold.ports import Freeze, Registry
+from withhold.ports import NOTHING_SINCE, Freeze, Registry
 
 
 async def put_in_force(registry: Registry, folder: Path, freeze: Freeze) -> None:
@@ -44,4 +44,4 @@ async def lift(registry: Registry, folder: Path, freeze: Freeze) -> None:
 async def list_in_force(registry: Registry, folder: Path) -> frozenset[Freeze]:
     """Give the freezes of either place. Raises: DatabaseUnavailable."""
     by_file = await asyncio.to_thread(list_freezes, folder)
-    return by_file | (await registry.changes(0)).freezes
+    return by_file | (await registry.changes(NOTHING_SINCE)).freezes

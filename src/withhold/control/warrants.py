@@ -15,7 +15,7 @@ from withhold.errors import Denied, WarrantError
 from withhold.kinds.instant import Instant, print_instant
 from withhold.names import CallerName, SignerRole, State, WarrantId
 from withhold.policy.model import Instrument
-from withhold.ports import Registered, Registry
+from withhold.ports import NOTHING_SINCE, Registered, Registry
 from withhold.warrant.model import ApprovedWarrant, Signature, SignedWarrant, Signer
 from withhold.warrant.signed import parse_signed, print_signed
 from withhold.warrant.state import comes_before, state_at
@@ -24,7 +24,6 @@ from withhold.warrant.verify import NEEDS_APPROVAL, NEEDS_INTAKE, Denial, verify
 RESUME_WITHIN_S: Final = 600  # from signing to sending
 CLOCKS_DIFFER_S: Final = 60  # that much a signer's clock may be ahead of the database's
 _WAITS: Final = frozenset({NEEDS_INTAKE, NEEDS_APPROVAL})
-_NEVER: Final = 2**62  # no registry has counted so far: asks for the clock, and for no change
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ async def find_all(office: Office) -> list[Standing]:
 
 async def now(office: Office) -> Instant:
     """Ask the database's clock, the only one that all nodes share."""
-    return (await office.registry.changes(_NEVER)).now
+    return (await office.registry.changes(NOTHING_SINCE)).now
 
 
 def stand(office: Office, registered: Registered, signed: SignedWarrant, at: Instant) -> Standing:
