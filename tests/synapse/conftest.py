@@ -90,6 +90,7 @@ def margins(
     yield found
     service.stop()
     found.check()
+    found.check_receipts()
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +102,7 @@ def office(service: Service, world: World) -> Office:
 @pytest.fixture(scope="session")
 def warrants(office: Office) -> dict[str, str]:
     """The widest warrant of each instrument, by instrument."""
-    return office.issue_all(list(ORDERS))
+    return office.issue_all(ORDERS)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,7 @@
 And `Raw`: what Synapse itself answers, asked past Withhold by its administrator.
 """
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -28,8 +26,6 @@ class Office:
     def __init__(self, service: Service, world: World) -> None:
         self.service = service
         self._world = world
-        self._once = threading.Lock()
-        self._standing: dict[str, str] = {}
 
     def claims(self, instrument: str, **changed: object) -> dict[str, Any]:
         """Word a warrant that is valid today, about the targets and the period of the world."""
@@ -54,17 +50,23 @@ class Office:
 
     def issue(self, instrument: str, **changed: object) -> str:
         """Issue a warrant with all the signatures it needs, and give its id."""
-        approvers = APPROVERS[: ORDERS[instrument].approvals]
-        return self.service.register(self.claims(instrument, **changed), approvers)
+        claims = self.claims(instrument, **changed)
+        self.service.register((claims, _approvers(instrument)))
+        return str(claims["id"])
 
-    def issue_all(self, instruments: Sequence[str]) -> dict[str, str]:
-        """Issue one of each, two at a time."""
-        with ThreadPoolExecutor(2) as pool:
-            return dict(zip(instruments, pool.map(self.issue, instruments), strict=True))
+    def issue_all(self, instruments: Iterable[str]) -> dict[str, str]:
+        """Issue one of each; gives the ids."""
+        claims = {each: self.claims(each) for each in instruments}
+        self.service.register(*((said, _approvers(each)) for each, said in claims.items()))
+        return {each: str(said["id"]) for each, said in claims.items()}
 
     def oracle(self, instrument: str) -> Oracle:
         """Give what works out what the widest warrant gets."""
         return Oracle(ORDERS[instrument], self._world.target_ids)
+
+
+def _approvers(instrument: str) -> Sequence[str]:
+    return APPROVERS[: ORDERS[instrument].approvals]
 
 
 class Raw:

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,9 @@ from typing import Any, Self
 Json = dict[str, Any]
 
 CONFIG = Path(__file__).parents[2] / "config"
+BATCH = Path(__file__).with_name("batch.py")
 VERBOSE = Path(__file__).with_name("verbose.py")
+DEPLOYMENT = "synapse-test"
 START_S = 60.0
 STOP_S = 30.0
 COMMAND_S = 60.0
@@ -56,7 +58,7 @@ def make_folder(folder: Path, *, store: str, redis_url: str) -> None:
     catalogue.write_text(paged)
     file = folder / "withhold.toml"
     head = f"""\
-deployment = "synapse-test"
+deployment = "{DEPLOYMENT}"
 [data_plane]
 listen = "127.0.0.1:0"
 [control_plane]
@@ -96,20 +98,9 @@ base_url = "{store}"
     file.write_text("\n".join(blocks))
 
 
-def withhold(*words: str, environment: Mapping[str, str] | None = None, given: bytes = b"") -> str:
+def withhold(*words: str) -> str:
     """Run one command as a process of its own; give what it printed. Raises: CommandError."""
-    done = subprocess.run(
-        [sys.executable, "-m", "withhold", *words],
-        check=False,
-        input=given,
-        capture_output=True,
-        timeout=COMMAND_S,
-        env={**_environment(), **(environment or {})},
-    )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        raise CommandError(f"{done.returncode}: {said}")
-    return done.stdout.decode()
+    return _run(["-m", "withhold", *words])
 
 
 class Service:
@@ -187,34 +178,42 @@ class Service:
         """Give a caller's token."""
         return (self.folder / f"{caller}.token").read_text().strip()
 
-    def command(self, *words: str, caller: str = "operator", given: bytes = b"") -> str:
+    def command(self, *words: str, caller: str = "operator") -> str:
         """Run a command against the control plane. Raises: CommandError."""
+        return self._run(["-m", "withhold", *words], caller=caller)
+
+    def _run(self, program: Sequence[str], *, caller: str = "operator", given: bytes = b"") -> str:
         host, port = self.control
         environment = {
             "WITHHOLD_URL": f"http://{host}:{port}",
             "WITHHOLD_TOKEN": self.token(caller),
         }
-        return withhold(*words, environment=environment, given=given)
+        return _run(program, environment=environment, given=given)
 
-    def sign(self, warrant: Path, signer: str) -> Path:
-        """Sign a document as a signer would, and give the file of the signed one."""
-        signed = warrant.with_suffix(".jws")
-        document = withhold(
-            *("warrant", "sign", "--deployment", "synapse-test", "--role", SIGNERS[signer]),
-            *("--key", str(self.folder / f"{signer}.key"), "--signer", signer, str(warrant)),
-        )
-        signed.write_text(document)
-        return signed
+    def register(self, *orders: tuple[Json, Sequence[str]]) -> None:
+        """Write warrants, have each signed by intake, registered and approved.
 
-    def register(self, claims: Json, approvers: Sequence[str] = ()) -> str:
-        """Write a warrant, have it signed by intake, registered and approved; give its id."""
-        warrant: str = claims["id"]
-        file = self.folder / f"{warrant}.json"
+        `orders`: what each says, and who approves. Raises: CommandError.
+        """
+        commands = [
+            command
+            for claims, approvers in orders
+            for command in self._registration(claims, approvers)
+        ]
+        self._run([str(BATCH)], given=json.dumps(commands).encode())
+
+    def _registration(self, claims: Json, approvers: Sequence[str]) -> Iterator[list[str]]:
+        file = self.folder / f"{claims['id']}.json"
         file.write_text(json.dumps(claims))
-        self.command("warrant", "register", str(self.sign(file, "intake-1")))
+        signed, said = str(file.with_suffix(".jws")), str(file.with_suffix(".out"))
+        intake = ("--key", str(self.folder / "intake-1.key"), "--signer", "intake-1")
+        signing = ("--deployment", DEPLOYMENT, "--role", "intake", *intake)
+        yield [signed, "warrant", "sign", *signing, str(file)]
+        yield [said, "warrant", "register", signed]
         for signer in approvers:
-            self.approve(warrant, signer)
-        return warrant
+            key = str(self.folder / f"{signer}.key")
+            approving = ("--key", key, "--signer", signer)
+            yield [said, "warrant", "approve", claims["id"], *approving]
 
     def approve(self, warrant: str, signer: str, verb: str = "approve") -> None:
         """Approve a warrant, or resume it, by an approver's signature."""
@@ -259,3 +258,20 @@ def _environment() -> dict[str, str]:
     """Give this environment, without what it may say of a Withhold or a Synapse of its own."""
     ours = ("WITHHOLD_", "SYNAPSE_")
     return {name: each for name, each in os.environ.items() if not name.startswith(ours)}
+
+
+def _run(
+    program: Sequence[str], *, environment: Mapping[str, str] | None = None, given: bytes = b""
+) -> str:
+    done = subprocess.run(
+        [sys.executable, *program],
+        check=False,
+        input=given,
+        capture_output=True,
+        timeout=COMMAND_S,
+        env={**_environment(), **(environment or {})},
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        raise CommandError(f"{done.returncode}: {said}")
+    return done.stdout.decode()

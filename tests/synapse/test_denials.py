@@ -86,7 +86,8 @@ def test_a_warrant_that_lacks_a_signature_discloses_nothing(
     client: Client, office: Office, relay: Relay, service: Service, world: World
 ) -> None:
     path, claims = path_of("user", world.alice), office.claims("us-search-warrant")
-    warrant = service.register(claims)
+    warrant = str(claims["id"])
+    service.register((claims, []))
     with relay.watching() as asked:
         assert client.get(path, warrant).code == "warrant-not-active"
         service.approve(warrant, "approver-1")  # of two

@@ -91,7 +91,7 @@ def test_a_closed_warrant_stays_closed(
     service.command("warrant", "close", warrant)
     assert client.get(path, warrant).code == "warrant-not-active"
     with pytest.raises(CommandError, match="id-in-use"):
-        service.register({**office.claims("us-sca-2703d"), "id": warrant})
+        service.register(({**office.claims("us-sca-2703d"), "id": warrant}, []))
 
 
 @pytest.mark.parametrize(
