@@ -195,4 +195,7 @@ def _send_oddities(new: Canaries, alice: Voice) -> None:
     alice.send(
         "org.example.note", {"body": new("notebody"), "msgtype": "m.text", "name": new("note")}
     )
+    # A message that says of itself what only who joins says.
+    forged = {"membership": "join", "displayname": new("forgedname"), "reason": new("forgedreason")}
+    alice.send("m.room.message", {"msgtype": "m.text", "body": new("forgedbody"), **forged})
     alice.send("m.room.message", {"msgtype": new("type"), "body": "\u202e\U0001f4a7 " + new("odd")})

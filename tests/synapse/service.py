@@ -98,9 +98,9 @@ base_url = "{store}"
     file.write_text("\n".join(blocks))
 
 
-def withhold(*words: str) -> str:
+def withhold(*words: str, given: bytes = b"") -> str:
     """Run one command as a process of its own; give what it printed. Raises: CommandError."""
-    return _run(["-m", "withhold", *words])
+    return _run(["-m", "withhold", *words], given=given)
 
 
 class Service:

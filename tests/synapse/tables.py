@@ -107,8 +107,8 @@ EVENT: Leaves = {
     "content/org.matrix.msc3381.poll.start/answers/*/org.matrix.msc1767.text": f"{C} text",
     "content/org.matrix.msc3381.poll.response/answers/*": f"{C} id",
 }
-# Who joins writes of themselves; whoever invites does not.
-JOIN: Leaves = {"content/displayname": f"{T} text", "content/avatar_url": f"{C} text"}
+# Who joins writes of themselves, and whoever invites does not. A message can hold both.
+JOIN: Leaves = {"content/displayname": f"{C} text", "content/avatar_url": f"{C} text"}
 
 _CALL: Leaves = {"content/call_id": f"{T} id"}
 _NEW = "content/m.new_content"
