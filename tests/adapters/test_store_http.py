@@ -66,6 +66,7 @@ async def test_asks_with_its_own_headers_and_nothing_else() -> None:
         "Accept-Encoding: gzip, deflate, br, zstd",
         "Accept: application/json, application/x-ndjson",
         f"Authorization: {SECRET}",
+        "Connection: close",
         f"Host: {other.base_url.removeprefix('http://')}",
         "User-Agent: withhold",
     ]
@@ -85,6 +86,15 @@ async def test_keeps_no_cookie_and_follows_nothing() -> None:
         assert (await fetch(store))[0] == 302
     assert len(other.heard) == 2
     assert not any(b"cookie" in head.lower() for head in other.heard)
+
+
+async def test_what_follows_an_answer_is_nobody_elses() -> None:
+    done = asyncio.Event()
+    both = stalls(http(b'{"of":"alice"}') + http(b'{"of":"nobody who was asked for"}'), done)
+    async with stored(both, http(b'{"of":"bob"}')) as (store, _):
+        assert (await fetch(store))[2] == b'{"of":"alice"}'
+        assert (await fetch(store))[2] == b'{"of":"bob"}'
+        done.set()
 
 
 async def test_reads_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,7 @@ async def test_asks_the_store_for_the_template_and_nothing_of_the_callers(tmp_pa
         "host",
         "accept",
         "accept-encoding",
+        "connection",
         "user-agent",
         "authorization",
     }

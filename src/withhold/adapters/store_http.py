@@ -2,6 +2,8 @@
 
 The transport is used without httpx's client: no cookie is kept, no redirect followed, nothing read
 from the environment. The store gets the proxy's own credentials and a fixed set of headers.
+Each call has a connection of its own: what a store sends after the end of an answer would be read
+as the answer to the next call, which is about somebody else (RFC 9112 §6.3).
 INVARIANT: no exception of httpx or h11 leaves this module, nor is one attached to what does: their
 texts hold URLs, which name the subject, and headers, which hold credentials.
 """
@@ -18,9 +20,6 @@ from withhold.adapters.encodings import ACCEPT_ENCODING, Decoder
 from withhold.deployment.model import Limits
 from withhold.errors import KeyUnavailable, StoreError, StoreFailed, StoreTimeout, StoreTooLarge
 
-# Shorter than the 5 s after which many servers close: an idle connection that dies as we use it
-# would be a failed request, for a request whose answer may have begun is never sent again.
-_KEEP_ALIVE_S: Final = 2.0
 _OK: Final = 200
 _NDJSON: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
@@ -53,6 +52,7 @@ class HttpStore:
             {
                 "Accept": "application/json, application/x-ndjson",
                 "Accept-Encoding": ACCEPT_ENCODING,
+                "Connection": "close",  # RFC 9112 §9.6
                 "User-Agent": "withhold",
                 **headers,
             }
@@ -60,9 +60,7 @@ class HttpStore:
         self._transport = transport or httpx.AsyncHTTPTransport(
             trust_env=False,
             limits=httpx.Limits(
-                max_connections=limits.store_connections,
-                max_keepalive_connections=limits.store_connections,
-                keepalive_expiry=_KEEP_ALIVE_S,
+                max_connections=limits.store_connections, max_keepalive_connections=0
             ),
         )
         timeout = httpx.Timeout(limits.store_timeout_s)
