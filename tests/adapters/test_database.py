@@ -208,6 +208,27 @@ async def test_a_database_that_is_held_by_another_is_unavailable(path: Path) -> 
     database.close()
 
 
+@pytest.mark.parametrize("which", ["withhold.db", "withhold.db-wal"])
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_file_that_is_no_longer_there_is_no_database(
+    path: Path, database: Database, which: str, how: str
+) -> None:
+    durable = on_database(database)
+    await durable.registry.register(registered())
+    file = path.with_name(which)
+    kept = file.rename(file.with_suffix(".kept"))
+    if how == "replaced":
+        file.write_bytes(kept.read_bytes())
+    with pytest.raises(DatabaseUnavailable, match="moved, removed or replaced"):
+        await durable.registry.find(W1)
+    with pytest.raises(LedgerUnavailable, match="moved, removed or replaced"):
+        await durable.ledger.append(receipt(), condition())
+    assert file.exists() is (how == "replaced")
+    kept.rename(file)
+    assert await durable.ledger.receipts(0, 9) == ()
+    await durable.ledger.append(receipt(), condition())
+
+
 async def test_what_the_queue_has_no_room_for_is_refused_at_once(path: Path) -> None:
     database = Database(f"sqlite:///{path}", max_waiting=2)
     durable = on_database(database)

@@ -4,6 +4,8 @@ Writes that may go together do: whatever waits when a transaction begins is one 
 wait for the disk. Writes of the control plane go alone, and before those, so that a revocation
 waits for no disclosure. A failed transaction fails all that were in it; nobody is told that a
 thing is durable before it is. What the queue has no room for is refused, not kept waiting.
+A file that was moved, removed or replaced is no database any more: SQLite would write on into what
+has no name, where no receipt is found again and no revocation by another process is heard of.
 """
 
 import asyncio
@@ -69,6 +71,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             _make_file(Path(parsed.database or ""))
         self._is_open = True
+        self._files: dict[Path, tuple[int, int]] = {}  # SQLite's, as they were opened
         self._max_waiting = max_waiting
         self._alone: deque[_Job] = deque()
         self._together: deque[_Job] = deque()
@@ -77,6 +80,8 @@ class Database:
         self._reader = _engine(parsed, busy_timeout_s, writes=False)
         try:
             self._prepare(busy_timeout_s)
+            if parsed.get_backend_name() == "sqlite":
+                self._files = _files_of(Path(parsed.database or ""))
         except SQLAlchemyError as error:
             self._dispose()
             raise unavailable(error) from None
@@ -107,11 +112,14 @@ class Database:
 
     def read_now(self, work: Callable[[Connection], Result]) -> Result:
         """Do as `read` does, in the calling thread."""
+        self._check_files()  # a connection that is made now would make the file anew
         try:
             with self._reader.connect() as connection:
-                return work(connection)
+                result = work(connection)
         except SQLAlchemyError as error:
             raise unavailable(error) from None
+        self._check_files()
+        return result
 
     async def scrub(self) -> None:
         """SQLite: move the write-ahead log into the file and empty it, as far as others allow.
@@ -154,6 +162,15 @@ class Database:
             if connection.dialect.name == "sqlite":
                 connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def _check_files(self) -> None:
+        """Check that what was opened is what is there. Raises: DatabaseUnavailable."""
+        try:
+            same = all(_identity(path) == opened for path, opened in self._files.items())
+        except OSError:
+            same = False
+        if not same:
+            raise DatabaseUnavailable("the database's file was moved, removed or replaced")
+
     def _run(self) -> None:
         while jobs := self._take():
             self._commit([job for job in jobs if job.done.set_running_or_notify_cancel()])
@@ -176,6 +193,7 @@ class Database:
                     for result in work(connection, [job.item for job in same])
                 ]
                 told = list(zip(jobs, results, strict=True))
+                self._check_files()
                 # CRASH: the transaction is undone when the database is opened again; nobody was
                 # told anything, and nothing has left.
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever one job does
@@ -250,6 +268,17 @@ def _make_file(path: Path) -> None:
     except OSError as error:
         message = f"the database's file can't be made: {error.strerror}"
         raise DatabaseUnavailable(message) from None
+
+
+def _files_of(path: Path) -> dict[Path, tuple[int, int]]:
+    """Give the file and the log beside it, each with what tells it from another of that name."""
+    log = path.with_name(f"{path.name}-wal")
+    return {each: _identity(each) for each in (path, log) if each.exists()}
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _engine(url: URL, busy_timeout_s: float, *, writes: bool) -> Engine:
