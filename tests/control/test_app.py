@@ -1,10 +1,12 @@
 """The control plane through HTTP, on a real database."""
 
+import asyncio
 import base64
 import hashlib
 import json
 import logging
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ from withhold.adapters.freezes import add_freeze, list_freezes, make_folder
 from withhold.adapters.registry import SqlRegistry
 from withhold.bundle import Bundle
 from withhold.catalogue.model import Catalogue
+from withhold.control import freezes
 from withhold.control.app import MAX_REQUEST_BYTES, ControlParts, control_plane
 from withhold.control.warrants import CLOCKS_DIFFER_S, RESUME_WITHIN_S, Office
 from withhold.deployment.model import CallerEntry
@@ -399,6 +402,32 @@ async def test_freezes_this_node_with_the_database_down(plane: Plane) -> None:
     plane.database.close()
     assert await plane.post("/freezes", b"{}") == (503, "database-unavailable")
     assert list_freezes(plane.freezes) == {Freeze()}
+
+
+async def test_freezing_waits_for_nobodys_thread(plane: Plane) -> None:
+    done = threading.Event()
+    others = [asyncio.ensure_future(asyncio.to_thread(done.wait)) for _ in range(64)]
+    try:
+        async with asyncio.timeout(5):
+            assert (await plane.post("/freezes", b"{}"))[0] == 201
+            assert (await plane.call("DELETE", "/freezes"))[0] == 200
+    finally:
+        done.set()
+        await asyncio.gather(*others)
+
+
+async def test_freezes_all_nodes_while_the_folder_hangs(plane: Plane) -> None:
+    done = threading.Event()
+    for _ in range(8):
+        freezes._threads.submit(done.wait)  # as a folder on a dead disk has them do
+    freezing = asyncio.ensure_future(plane.post("/freezes", b"{}"))
+    try:
+        async with asyncio.timeout(5):
+            while (await plane.registry.changes(0)).freezes != {Freeze()}:
+                pass
+    finally:
+        done.set()
+    assert (await freezing)[0] == 201
 
 
 async def test_freezes_all_nodes_with_the_folder_gone(plane: Plane) -> None:
