@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -21,7 +22,10 @@ from tests.proxy.served import Served, request, served, talking
 from withhold.adapters.store_http import HttpStore
 from withhold.deployment.model import Limits
 from withhold.digest import digest_of
+from withhold.minimize.minimizer import Minimized, Minimizer
+from withhold.minimize.tally import Tally
 from withhold.names import State, WarrantId
+from withhold.proxy.stream import THREAD_BYTES, minimize
 from withhold.receipt import Receipt, Stage
 
 EVENTS = "/stores/shop/v1/events"
@@ -378,6 +382,28 @@ async def test_without_a_closing_the_stream_is_broken(tmp_path: Path) -> None:
         it.database.fails_before.add("append")
         goes_on.put_nowait(None)
         assert await client.rest() == (b"", False)
+
+
+async def test_a_document_that_takes_for_ever_keeps_no_thread_from_others() -> None:
+    done = threading.Event()
+
+    class Slow(Minimizer):
+        def __init__(self) -> None:
+            pass
+
+        def run(self, body: bytes) -> Minimized:
+            done.wait()
+            return Minimized(body, Tally())
+
+    large = bytes(THREAD_BYTES + 1)
+    slow = [asyncio.ensure_future(minimize(Slow(), large)) for _ in range(64)]
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(2):  # the first lets those before it begin
+                await asyncio.to_thread(bool)
+    finally:
+        done.set()
+    assert [each.body for each in await asyncio.gather(*slow)] == [large] * 64
 
 
 async def test_memory_stays_flat(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +24,15 @@ from withhold.proxy.watch import Watch
 from withhold.receipt import Stage
 
 THREAD_BYTES: Final = 256 * 2**10  # from here on a document is minimized beside the event loop
+# More would not be faster, and would keep other threads from looking at standing in time. A pool of
+# its own: a hostile document can take half a minute, and nothing else is to wait for a thread.
+_LARGE: Final = ThreadPoolExecutor(2, thread_name_prefix="withhold-minimize")
 
 
 async def minimize(minimizer: Minimizer, body: bytes) -> Minimized:
     """Minimize one document, without keeping everybody else waiting for a large one."""
     if len(body) > THREAD_BYTES:
-        return await asyncio.to_thread(minimizer.run, body)
+        return await asyncio.wrap_future(_LARGE.submit(minimizer.run, body))
     return minimizer.run(body)
 
 
