@@ -100,7 +100,10 @@ def _apply(
     asked: dict[Treatment, str] = {}
     for rule in rules:
         if not (rule.unless_named and named) and matches(rule, field, resource, instrument):
-            treats = field.form.kind in _TREATABLE[rule.treatment]
+            # Keys are disclosed or become ordinals, which is all that withholding them does.
+            treats = field.form.kind in _TREATABLE[rule.treatment] and (
+                field.part is Part.VALUE or rule.treatment is Treatment.DISCLOSE
+            )
             asked.setdefault(rule.treatment if treats else Treatment.WITHHOLD, f"rule:{rule.name}")
     if Treatment.WITHHOLD in asked:
         return Treatment.WITHHOLD, asked[Treatment.WITHHOLD]
@@ -149,6 +152,6 @@ def covers_keys(allowlist: Allowlist, path: Path) -> Entry | None:
     """Give the entry that lets out the keys of a map, if one does; its members stand at `path`."""
     for entry in allowlist.covered:
         if entry.field.part is Part.KEY and entry.field.path == path:
-            # Any treatment but `disclose` means ordinals (contract §4), as withholding does.
+            # Whoever made the allowlist: any other treatment of keys means ordinals.
             return entry if entry.treatment is Treatment.DISCLOSE else None
     return None

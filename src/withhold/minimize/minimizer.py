@@ -117,6 +117,9 @@ def _plan_of(allowlist: Allowlist) -> Plan:
 
     Content-addressed, so there is nothing to invalidate. Source: contract §8.
     """
+    if not allowlist.leaves:
+        # Its digest says only that nothing is covered, not where an answer repeats its subject.
+        return Plan(allowlist)
     plan = _plans.pop(allowlist.digest, None) or Plan(allowlist)
     _plans[allowlist.digest] = plan
     if len(_plans) > _MAX_PLANS:
