@@ -164,7 +164,7 @@ class TestMinimizer:
         assert minimizer_of(allow(leaf("$.first")))._plan is first._plan
 
     def test_where_nothing_is_covered_the_digest_says_too_little_to_share_a_plan(self) -> None:
-        """With nothing covered nothing decides; where the answer repeats its subject still tells."""
+        """Nothing decides then; where the answer repeats its subject still tells."""
         elsewhere = allow(confirm="$.who")
         assert minimizer_of(allow(confirm="$.id"), A).minimize(f'{{"id":"{A}"}}'.encode()) == b"{}"
         assert elsewhere.digest == allow(confirm="$.id").digest
