@@ -1,6 +1,9 @@
 import asyncio
+import contextlib
 import json
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from starlette.applications import Starlette
@@ -9,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from withhold.deployment.model import Limits, Listen
+from withhold.serve import listener
 from withhold.serve.listener import CannotListen, ServerEnded, Shared, address_of, bind
 from withhold.serve.planes import serve_planes
 from withhold.wiring import Plane
@@ -35,8 +39,11 @@ async def exchange(bound: socket.socket, request: bytes) -> tuple[int, dict[str,
     return int(first.split()[1]), headers, body
 
 
-async def served(request: bytes, *, shared: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Serve, ask once when ready, and stop."""
+@asynccontextmanager
+async def serving_on(
+    *, shared: bool = False, limits: Limits = LIMITS
+) -> AsyncIterator[socket.socket]:
+    """Serve while the context lasts."""
     bound = bind(Listen("127.0.0.1", 0))
     listening = Shared(fileno=bound.detach()) if shared else bound
     stop, ready = asyncio.Event(), asyncio.Event()
@@ -44,7 +51,7 @@ async def served(request: bytes, *, shared: bool = False) -> tuple[int, dict[str
         serve_planes(
             {Plane.DATA: APP},
             {Plane.DATA: listening},
-            LIMITS,
+            limits,
             stop,
             drain_s=1,
             shared=shared,
@@ -53,10 +60,16 @@ async def served(request: bytes, *, shared: bool = False) -> tuple[int, dict[str
     )
     await ready.wait()
     try:
-        return await exchange(listening, request)
+        yield listening
     finally:
         stop.set()
         await serving
+
+
+async def served(request: bytes, *, shared: bool = False) -> tuple[int, dict[str, str], bytes]:
+    """Serve, ask once when ready, and stop."""
+    async with serving_on(shared=shared) as listening:
+        return await exchange(listening, request)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -82,6 +95,66 @@ async def test_headers_larger_than_the_limit_are_431() -> None:
     status, _, body = await served(b"GET / HTTP/1.1\r\nHost: x\r\n" + large)
     assert status == 431
     assert json.loads(body)["code"] == "headers-too-large"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET / HT",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT",
+    ],
+)
+async def test_a_request_that_does_not_come_is_not_waited_for(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "REQUEST_S", 0.05)
+    monkeypatch.setattr(listener, "KEEP_ALIVE_S", 1)
+    async with serving_on() as bound:
+        reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
+        writer.write(begun)
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_connection_that_is_used_stays() -> None:
+    async with serving_on() as bound:
+        reader, writer = await asyncio.open_connection(*bound.getsockname()[:2])
+        for _ in range(3):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\nhello")
+            assert head.startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_connections_are_bounded() -> None:
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with serving_on(limits=Limits(max_concurrency=1)) as bound:
+        where = bound.getsockname()[:2]
+        both = [await asyncio.open_connection(*where) for _ in range(2)]
+        for reader, writer in both:
+            writer.write(ask)
+            await reader.readuntil(b"hello")
+        reader, writer = await asyncio.open_connection(*where)
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(5):
+                assert await reader.read() == b""
+        writer.close()
+        for reader, writer in both:
+            writer.write(ask)
+            await reader.readuntil(b"hello")
+            writer.close()
+
+
+async def test_a_request_that_is_framed_twice_ends_its_connection() -> None:
+    smuggled = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    twice = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    status, _, body = await served(twice + b"0\r\n\r\n" + smuggled)
+    assert (status, body) == (200, b"hello")
 
 
 async def test_a_server_that_ends_by_itself_is_a_fault() -> None:

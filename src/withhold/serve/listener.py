@@ -1,9 +1,12 @@
 """Listeners: sockets bound before anything is served, and the HTTP server on each.
 
 uvicorn with h11. Its access log is off, since a path names a person; no header of a proxy before
-us is believed; what h11 refuses is answered as a problem like all else.
+us is believed; what h11 refuses is answered as a problem like all else. Connections are bounded in
+number and in the time that a request may take to come: nobody who only connects keeps a revocation
+from being heard, for want of a descriptor.
 """
 
+import asyncio
 import contextlib
 import socket
 import sys
@@ -21,6 +24,9 @@ from withhold.proxy.problem import PROBLEMS
 
 BACKLOG: Final = 1_024
 KEEP_ALIVE_S: Final = 30
+REQUEST_S: Final = 10.0  # from a connection, or a request's first byte, to its last
+
+_FRAMINGS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class CannotListen(WithholdError):
@@ -32,7 +38,47 @@ class ServerEnded(WithholdError):
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 whose own refusals are problems too."""
+    """HTTP/1.1 whose own refusals are problems too, and that waits for no request for ever."""
+
+    max_connections = 512
+    _until: asyncio.TimerHandle | None = None  # while a request is yet to come whole
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or refuse one too many without a word."""
+        super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            transport.abort()
+        else:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of a connection."""
+        super().connection_lost(exc)
+        self._unwatch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was sent, and see whether it is a whole request."""
+        super().data_received(data)
+        if self.conn.their_state in {h11.IDLE, h11.SEND_BODY}:
+            self._watch()
+        else:
+            self._unwatch()
+
+    def handle_events(self) -> None:
+        """Handle what has come; who frames a request twice is not heard again."""
+        super().handle_events()
+        # RFC 9112 §6.1: another reader before us may have seen its end elsewhere.
+        if {name for name, _ in self.headers or ()} >= _FRAMINGS:
+            self.cycle.keep_alive = False
+
+    def _watch(self) -> None:
+        if self._until is None:
+            self._until = self.loop.call_later(REQUEST_S, self.transport.close)
+
+    def _unwatch(self) -> None:
+        if self._until is not None:
+            self._until.cancel()
+            self._until = None
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text is not ours
         """Refuse what h11 could not take, and close. Called while its exception is handled."""
@@ -109,10 +155,15 @@ def server(app: ASGIApp, limits: Limits, drain_s: float, *, shared: bool = False
 
     `shared`: it serves a `Shared` socket.
     """
+
+    class Bounded(Protocol):
+        # As many again may be idle between two requests.
+        max_connections = 2 * limits.max_concurrency
+
     return Server(
         uvicorn.Config(
             app,
-            http=Protocol,
+            http=Bounded,
             loop="asyncio",
             ws="none",
             lifespan="on",
