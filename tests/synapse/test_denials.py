@@ -219,7 +219,8 @@ def test_nothing_of_the_caller_reaches_the_store_but_whom_it_asks_about(
         sent = dict(line.lower().split(": ", 1) for line in lines)
         assert request.startswith(f"GET {path}?dir=f&from=t")
         assert sent.keys() == {
-            *("host", "accept", "accept-encoding", "user-agent", "authorization"),
+            *("host", "accept", "accept-encoding", "connection", "user-agent", "authorization")
         }
+        assert sent["connection"] == "close"
         assert sent["user-agent"] == "withhold"
         assert sent["authorization"] == f"bearer {world.server.admin_token}".lower()

@@ -71,6 +71,7 @@ def test_the_log_says_what_was_done_and_by_what(service: Service, warrants: dict
     }
 
 
+@pytest.mark.usefixtures("worked")
 def test_what_is_looked_for_would_be_found(margins: Margins, service: Service) -> None:
     """A search that finds nothing anywhere proves nothing."""
     haystacks = margins.haystacks()

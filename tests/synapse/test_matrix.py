@@ -76,3 +76,22 @@ def test_exactly_what_is_covered_comes_through(
     assert receipt["records_seen"] == expected.records_seen
     assert receipt["records_disclosed"] == expected.records_disclosed
     assert receipt["withheld"] == dict(expected.withheld)
+
+
+@pytest.mark.parametrize("resource", ["user", "whois", "devices", "joined-rooms"])
+@pytest.mark.parametrize("instrument", ["us-search-warrant", "uk-entity-data", "uk-events-data"])
+def test_the_other_target_is_as_much_of_one(
+    instrument: str,
+    resource: str,
+    *,
+    client: Client,
+    office: Office,
+    raw: Raw,
+    tokens: Tokens,
+    warrants: dict[str, str],
+    world: World,
+) -> None:
+    answer = client.get(path_of(resource, world.carol), warrants[instrument])
+    expected = office.oracle(instrument).expect(resource, raw(resource, world.carol))
+    assert agree(expected.body, answer.json, warrants[instrument], tokens)
+    assert canaries_in(answer.seen) == canaries_in(repr(expected.body))
