@@ -141,6 +141,8 @@ def test_a_public_key_that_is_none_verifies_nothing() -> None:
         pen("approver-9", SignerRole.APPROVE, 2),  # the key of approver-1
         pen("approver-9", SignerRole.APPROVE, 9, person="person of approver-1"),
         pen("approver-9", SignerRole.APPROVE, 9, person=" Person  OF approver-1"),
+        pen("approver-9", SignerRole.APPROVE, 9, person="person\u200b of\u00a0approver\u00ad-1"),
+        pen("approver-9", SignerRole.APPROVE, 9, person="\uff50erson of approver-1"),
         pen("approver-9", SignerRole.APPROVE, 9, person="person of intake-1"),
         pen("approver-9", SignerRole.APPROVE, 1),  # the key of intake-1
         pen("intake-2", SignerRole.INTAKE, 9, person="person of approver-1"),

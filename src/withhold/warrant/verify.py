@@ -6,6 +6,7 @@ signers are in force, and the instrument, are arguments; state, validity and cal
 for each request, elsewhere.
 """
 
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -133,4 +134,6 @@ def _is_same(one: Signer, other: Signer) -> bool:
 
 
 def _person(signer: Signer) -> str:
-    return " ".join(signer.person.split()).casefold()
+    """Give a person's name in one spelling: of letters, of case, of space, of what is not seen."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", signer.person).casefold())
+    return " ".join("".join(c for c in folded if unicodedata.category(c) != "Cf").split())
