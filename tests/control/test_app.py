@@ -359,6 +359,7 @@ async def test_what_is_not_there_is_said_so(plane: Plane) -> None:
         ("POST", f"{W}/resume", approved()),
     ):
         assert await plane.call(method, path, body) == (404, "warrant-unknown")
+    assert await plane.call("GET", "/warrants/") == (404, "no-such-resource")
     assert await plane.call("GET", "/nothing") == (404, "no-such-resource")
     assert await plane.call("DELETE", W) == (405, "method-not-allowed")
 

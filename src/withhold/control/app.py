@@ -80,7 +80,7 @@ def control_plane(parts: ControlParts) -> Starlette:
         Route("/readyz", plane.readyz, methods=["GET"]),
         Route("/metrics", plane.metrics, methods=["GET"]),
     ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         exception_handlers={
             WithholdError: _refuse,
@@ -88,6 +88,8 @@ def control_plane(parts: ControlParts) -> Starlette:
             Exception: _refuse_unforeseen,
         },
     )
+    app.router.redirect_slashes = False  # it would repeat what was asked for
+    return app
 
 
 class _Plane:
