@@ -19,6 +19,8 @@ from tests.proxy.plane import ALICE, BUNDLE, IN_PERIOD, TOKEN, WARRANT, Plane, p
 from tests.proxy.served import request, served, talking
 from withhold.adapters.store_http import HttpStore
 from withhold.deployment.model import Limits
+from withhold.proxy.call import parse_call
+from withhold.proxy.handler import Request
 
 # Whatever of these is seen outside the answers of stores is a leak.
 CANARIES = [
@@ -158,6 +160,13 @@ def facts(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     names = ("caller", "warrant", "resource", "receipt", "code", "status", "records_seen")
     records = [record for record in caplog.records if record.message == "request"]
     return [{name: vars(record)[name] for name in names} for record in records]
+
+
+def test_nothing_shows_what_it_holds() -> None:
+    target = f"/stores/canary/{ALICE}?canary".encode()
+    headers = [(b"authorization", TOKEN.encode()), (b"withhold-warrant", b"canary")]
+    call = parse_call(target, [*headers, (b"withhold-fields", b'"$.canary"')])
+    assert is_clean(*map(repr, (Request(target, headers, "1.1"), call)))
 
 
 async def test_one_line_a_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -38,6 +38,8 @@ _TYPES: dict[Reading, Any] = {
     Reading.RAW: Raw,
 }
 
+_MUTE: dict[str, Any] = {"__repr__": object.__repr__}
+
 Agreement: TypeAlias = Callable[[Any, Bounds], bool]
 
 
@@ -178,10 +180,13 @@ def _is_told_by_gate(place: Place, name: str) -> bool:
 
 
 def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Decoded:
-    """Define a struct; `members`: JSON name → attribute and type. No cycles can be, so no GC."""
+    """Define a struct; `members`: JSON name → attribute and type. No cycles can be, so no GC.
+
+    It shows nothing of itself: what it holds are a store's values (law 6).
+    """
     fields = [(attribute, kind, UNSET) for attribute, kind in members.values()]
     rename = {attribute: member for member, (attribute, _kind) in members.items()}
-    return msgspec.defstruct(name, fields, rename=rename, gc=False)
+    return msgspec.defstruct(name, fields, rename=rename, gc=False, namespace=_MUTE)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Only the headers named here are looked at, and none is passed on. Source: contra
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import http_sf
@@ -28,8 +28,9 @@ class Call:
     """One request, in the form it must have and not yet allowed."""
 
     path: StorePath
-    warrant: WarrantId
-    fields: frozenset[Path] | None  # None: not narrowed
+    # Unknown yet, both: whatever somebody sent.
+    warrant: WarrantId = field(repr=False)
+    fields: frozenset[Path] | None = field(repr=False)  # None: not narrowed
     takes_ndjson: bool  # pages may come as lines
 
 

@@ -7,7 +7,7 @@ sent. A fault of the store leaves an entry too before the caller hears of it.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -38,7 +38,7 @@ class Delivery:
     disclosure: Disclosure
     minimizer: Minimizer
     store: Store | None  # None: the catalogue knows it and the deployment doesn't
-    params: Mapping[str, str]  # as the store writes them
+    params: Mapping[str, str] = field(repr=False)  # as the store writes them; they name people
     takes_ndjson: bool
     http_version: str
     limits: Limits

@@ -5,7 +5,7 @@ raised into a problem. Until `clerk.release` returns, nothing of an answer has l
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from withhold.allowlist.compile import narrow
 from withhold.allowlist.model import Allowlist
@@ -48,8 +48,8 @@ class Room:
 class Request:
     """A request as it was received."""
 
-    target: bytes  # path and query
-    headers: Headers
+    target: bytes = field(repr=False)  # path and query: they name people
+    headers: Headers = field(repr=False)  # they hold the caller's token
     http_version: str
 
 

@@ -10,7 +10,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from withhold.errors import BadRequest
@@ -40,7 +40,7 @@ async def minimize(minimizer: Minimizer, body: bytes) -> Minimized:
 class _Part:
     """The lines of one batch, and its counts."""
 
-    lines: bytes
+    lines: bytes = field(repr=False)
     tally: Tally
 
 

@@ -7,7 +7,7 @@ Source: RFC 3986 §2 (percent-encoding), RFC 9112 §3.2.1 (origin-form).
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
@@ -26,8 +26,8 @@ _REFUSED: Final = re.compile("[\x00-\x1f\x7f-\x9f%/\\\\]")
 class StorePath:
     """Which store is asked for what: decoded segments, not yet known to be anything."""
 
-    store: str
-    segments: tuple[str, ...]
+    store: str = field(repr=False)  # unknown, so anybody's text
+    segments: tuple[str, ...] = field(repr=False)  # they name people
 
 
 def parse_target(raw: bytes) -> StorePath:
