@@ -51,9 +51,10 @@ class Fault:
         self.hint = hint
 
     def __str__(self) -> str:
-        """`file:line: message`, then the hint on a line of its own."""
-        text = f"{self.file}:{self.line}: {self.message}"
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        """`file:line: message`, then each line of the hint on a line of its own."""
+        line = f":{self.line}" if self.line else ""
+        hints = "".join(f"\n  hint: {each}" for each in self.hint.splitlines())
+        return f"{self.file}{line}: {self.message}{hints}"
 
 
 class ConfigError(CallerError):
@@ -83,15 +84,49 @@ class Denied(CallerError):
 
 
 class StoreError(WithholdError):
-    """A store's answer can't be used."""
+    """A store's answer can't be used; `cause` tells operators why, in a word of `CAUSES`.
+
+    It is for the log alone: callers learn no more than the class of the error.
+    """
+
+    CAUSES = (
+        "cursor",  # the next page's: no scalar, not where it should be, or it leads nowhere
+        "encoding",  # a coding that was not offered, or one that can't be undone
+        "expansion",  # what was sent expands to more than `max_expansion` allows
+        "interrupted",  # the connection broke in the middle of the exchange
+        "line-too-long",
+        "mismatch",
+        "not-deployed",  # the deployment has no store of this name
+        "not-json",  # no JSON, not in UTF-8, or one document was expected and lines came
+        "page-lost",  # a later page that the store said it had is absent
+        "protocol",  # what came is no HTTP that two readers would read alike
+        "redirect",
+        "refused",  # nobody listens there
+        "status",  # as `status-401`: one that is not in the catalogue
+        "timeout",
+        "tls",
+        "too-large",
+        "too-many-pages",
+        "unreachable",  # no such name, or no way there
+    )
+    _usual = "protocol"
+
+    def __init__(self, message: str, hint: str = "", *, cause: str = "") -> None:
+        """`cause`: one of `CAUSES`, `status` with its three digits; empty: the class's usual."""
+        super().__init__(message, hint)
+        self.cause = cause or self._usual
 
 
 class Malformed(StoreError):
     """The answer is not RFC 8259 JSON in UTF-8, or is past a limit."""
 
+    _usual = "not-json"
+
 
 class Mismatch(StoreError):
     """The answer is about another subject than the request."""
+
+    _usual = "mismatch"
 
 
 class StoreFailed(StoreError):
@@ -101,9 +136,13 @@ class StoreFailed(StoreError):
 class StoreTimeout(StoreError):
     """The store did not answer in time."""
 
+    _usual = "timeout"
+
 
 class StoreTooLarge(StoreError):
     """The answer, as sent or as expanded, is larger than the limit."""
+
+    _usual = "too-large"
 
 
 class OwnError(WithholdError):

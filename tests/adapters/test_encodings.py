@@ -162,6 +162,9 @@ def test_expansion_is_bounded_beyond_the_first_mebibyte(
     decoder = Decoder(coding, max_bytes=None, max_expansion=200)
     size = undo_until_refused(decoder, bomb)
     assert size <= len(bomb) * 200 + 2**20
+    with pytest.raises(StoreTooLarge) as raised:
+        list(Decoder(coding, max_bytes=None, max_expansion=200).feed(bomb))
+    assert raised.value.cause == "expansion"
     small = compress(bytes(900_000))
     assert b"".join(Decoder(coding, max_bytes=None, max_expansion=1).feed(small)) == bytes(900_000)
 

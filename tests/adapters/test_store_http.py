@@ -1,6 +1,8 @@
 import asyncio
 import gzip
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -192,6 +194,33 @@ async def test_a_strange_answer_is_a_clear_error(said: bytes, error: type[StoreE
 
 
 @pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("no HTTP", "protocol"),
+        ("a body that is cut off", "protocol"),
+        ("two lengths", "protocol"),
+        ("lines that end with the connection", "protocol"),
+        ("two codings", "encoding"),
+        ("another coding than it says", "encoding"),
+        ("too much", "too-large"),
+        ("a bomb", "too-large"),
+    ],
+)
+async def test_a_strange_answer_has_a_cause(fault: str, cause: str) -> None:
+    async with stored(FAULTS[fault][0]) as (store, _):
+        assert (await refused(store)).cause == cause
+
+
+async def test_a_connection_that_breaks_has_a_cause() -> None:
+    async def resets(writer: asyncio.StreamWriter) -> None:
+        linger = struct.pack("ii", 1, 0)  # RFC 9293 §3.5.2: a close becomes a reset
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    async with stored(resets) as (store, _):
+        assert (await refused(store)).cause == "interrupted"
+
+
+@pytest.mark.parametrize(
     "said",
     [b"", b"HTTP/1.1 200 OK\r\n", http(b'{"a', length=9), http(b"5\r\n{", CHUNKED, length=None)],
     ids=["silent", "in the head", "in the body", "in a chunk"],
@@ -200,7 +229,8 @@ async def test_a_store_that_stalls_runs_out_of_time(said: bytes) -> None:
     until = asyncio.Event()
     try:
         async with stored(stalls(said, until), limits=Limits(store_timeout_s=0.2)) as (store, _):
-            assert type(await refused(store)) is StoreTimeout
+            error = await refused(store)
+            assert (type(error), error.cause) == (StoreTimeout, "timeout")
             until.set()
     finally:
         until.set()
@@ -210,8 +240,30 @@ async def test_a_store_that_is_away_is_a_clear_error() -> None:
     async with stored(http(b"{}")) as (_, other):
         pass
     store = HttpStore(other.base_url, {}, LIMITS)
-    assert type(await refused(store)) is StoreFailed
+    error = await refused(store)
+    assert (type(error), error.cause) == (StoreFailed, "refused")
     await store.aclose()
+
+
+async def test_a_store_without_a_name_has_a_cause() -> None:
+    store = HttpStore("http://store.invalid", {}, LIMITS)  # RFC 6761 §6.4: there is none
+    assert (await refused(store)).cause == "unreachable"
+    await store.aclose()
+
+
+async def test_a_store_that_speaks_no_tls_has_a_cause() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(http(b"canary"))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        store = HttpStore(f"https://127.0.0.1:{port}", {}, LIMITS)
+        assert (await refused(store)).cause == "tls"
+        await store.aclose()
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "caf\u00e9", "a\x00", "\u20ac", "a\n"])

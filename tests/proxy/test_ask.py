@@ -74,8 +74,9 @@ async def test_however_it_is_cut_the_lines_are_the_same(
     "pieces", [[b"a" * 101], [b"a" * 60, b"a" * 41], [b"1\n" + b"a" * 101 + b"\n2"]]
 )
 async def test_a_line_is_bounded(pieces: list[bytes]) -> None:
-    with pytest.raises(StoreTooLarge):
+    with pytest.raises(StoreTooLarge) as raised:
         await lines_in(*pieces)
+    assert raised.value.cause == "line-too-long"
     assert await lines_in(b"a" * 100 + b"\n", b"b" * 50, b"b" * 50) == [b"a" * 100, b"b" * 100]
 
 

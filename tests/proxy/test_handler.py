@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -602,32 +603,76 @@ async def _lost(request: Request) -> Response:
     return JSONResponse(page, 404 if "from" in request.query_params else 200)
 
 
-PAGE_FAULTS: dict[str, tuple[Says, str]] = {
-    "more pages than the catalogue says": (shop_with(*PAGES, PAGES[0]), "store-too-large"),
-    "a page that was promised and is not there": (_lost, "store-failed"),
-    "a page that is no JSON": (says(b"canary"), "store-malformed"),
+PAGE_FAULTS: dict[str, tuple[Says, str, str]] = {
+    "more pages than the catalogue says": (
+        shop_with(*PAGES, PAGES[0]),
+        "store-too-large",
+        "too-many-pages",
+    ),
+    "a page that was promised and is not there": (_lost, "store-failed", "page-lost"),
+    "a page that is no JSON": (says(b"canary"), "store-malformed", "not-json"),
     "a cursor that is an object": (
         says({"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": {"canary": 1}}}),
         "store-malformed",
+        "cursor",
     ),
-    "a cursor without end": (says({"meta": {"next": "c" * 5_000}}), "store-malformed"),
+    "a cursor without end": (
+        says({"meta": {"next": "c" * 5_000}}),
+        "store-malformed",
+        "cursor",
+    ),
+    "a cursor that stands in no object": (says({"meta": [1]}), "store-malformed", "cursor"),
     "a cursor that does not lead on": (
         says({"owner": ALICE, "opened": IN_PERIOD, "meta": {"next": "same"}}),
         "store-malformed",
+        "cursor",
     ),
-    "lines": (says(b"{}\n", content_type="application/x-ndjson"), "store-malformed"),
+    "lines": (
+        says(b"{}\n", content_type="application/x-ndjson"),
+        "store-malformed",
+        "not-json",
+    ),
     "pages that together are too large": (
         shop_with({"x": "a" * 6_000}, {"x": "a" * 6_000}),
         "store-too-large",
+        "too-large",
     ),
 }
 
 
-@pytest.mark.parametrize(("shop", "code"), PAGE_FAULTS.values(), ids=PAGE_FAULTS)
-async def test_an_answer_is_never_cut_short(tmp_path: Path, shop: Says, code: str) -> None:
+@pytest.mark.parametrize(("shop", "code", "cause"), PAGE_FAULTS.values(), ids=PAGE_FAULTS)
+async def test_an_answer_is_never_cut_short(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, shop: Says, code: str, cause: str
+) -> None:
+    caplog.set_level(logging.INFO)
     async with plane(tmp_path, shop, limits=Limits(max_answer_bytes=10_000)) as it:
         assert is_problem(await it.get(ORDERS), 502, code)
         assert it.receipts[0].outcome == code
+    assert causes(caplog) == [cause]
+
+
+CAUSES: dict[str, tuple[Says, str]] = {
+    "a wrong credential": (says({}, status=401), "status-401"),
+    "another place": (says({}, status=307), "redirect"),
+    "another coding": (says(b"canary", content_encoding="canary"), "encoding"),
+    "somebody else": (says({"id": "@canary:example.test"}), "mismatch"),
+    "no fault": (says({"id": ALICE}), ""),
+}
+
+
+@pytest.mark.parametrize(("shop", "cause"), CAUSES.values(), ids=CAUSES)
+async def test_the_log_says_why_and_the_caller_hears_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, shop: Says, cause: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with plane(tmp_path, shop) as it:
+        response = await it.account()
+    assert causes(caplog) == [cause]
+    assert not cause or cause not in response.text.replace("store-mismatch", "")
+
+
+def causes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [vars(record)["cause"] for record in caplog.records if record.message == "request"]
 
 
 # --- Beside the stores ---------------------------------------------------------------------------

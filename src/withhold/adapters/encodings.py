@@ -22,6 +22,7 @@ PIECE_BYTES: Final = 64 * 2**10
 _INPUT_BYTES: Final = 64 * 2**10  # what is handed to a decoder at once
 _FREE_BYTES: Final = 2**20  # what may come out, whatever went in
 _ZSTD_WINDOW_LOG: Final = 23  # RFC 9659 §3: 8 MiB
+_GOES_ON: Final = "the store's answer goes on after the end of its coding"
 _P = ParamSpec("_P")
 
 
@@ -45,7 +46,8 @@ class Decoder:
         """
         made = _CODINGS.get(coding.strip().lower())
         if made is None:
-            raise StoreFailed("the store's answer has a coding that was not offered")
+            message = "the store's answer has a coding that was not offered"
+            raise StoreFailed(message, cause="encoding")
         self._coding = made()
         self._max_bytes = max_bytes
         self._max_expansion = max_expansion
@@ -65,13 +67,14 @@ class Decoder:
     def finish(self) -> None:
         """Check that the answer was whole. Raises: Malformed."""
         if not self._coding.is_complete():
-            raise Malformed("the store's answer is cut off within its coding")
+            raise Malformed("the store's answer is cut off within its coding", cause="encoding")
 
     def _check(self) -> None:
         if self._max_bytes is not None and self._decoded_bytes > self._max_bytes:
             raise StoreTooLarge("the store's answer is larger than the limit")
         if self._decoded_bytes > _FREE_BYTES + self._sent_bytes * self._max_expansion:
-            raise StoreTooLarge("the store's answer expands to more than the limit")
+            message = "the store's answer expands to more than the limit"
+            raise StoreTooLarge(message, cause="expansion")
 
 
 class _Identity:
@@ -96,7 +99,7 @@ class _Zlib:
         while data or not self._inflater.eof:
             if self._inflater.eof:
                 if not self._repeats:
-                    raise Malformed("the store's answer goes on after the end of its coding")
+                    raise Malformed(_GOES_ON, cause="encoding")
                 self._inflater = zlib.decompressobj(self._window_bits)
             piece = _call(zlib.error, self._inflater.decompress, data, PIECE_BYTES)
             if piece:
@@ -140,7 +143,7 @@ class _Brotli:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         if self._brotli.is_finished():
-            raise Malformed("the store's answer goes on after the end of its coding")
+            raise Malformed(_GOES_ON, cause="encoding")
         while True:
             # The buffer grows by 32 KiB, then by 64: it stops growing once it has the limit.
             limit = _INPUT_BYTES // 4
@@ -186,7 +189,7 @@ def _call(
     with suppress(error):
         piece = undo(*args, **options)
     if piece is None:
-        raise Malformed("the store's answer is not in the coding it names")
+        raise Malformed("the store's answer is not in the coding it names", cause="encoding")
     return piece
 
 

@@ -10,7 +10,8 @@ texts hold URLs, which name the subject, and headers, which hold credentials.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar
 
@@ -149,9 +150,30 @@ async def _within(timeout_s: float, call: Awaitable[_Result]) -> _Result:
             return await call
     except (TimeoutError, httpx.TimeoutException):
         fault = StoreTimeout("the store did not answer in time")
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError):
-        fault = StoreFailed("the exchange with the store failed")
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+        fault = StoreFailed("the exchange with the store failed", cause=_cause_of(error))
     raise fault
+
+
+def _cause_of(error: BaseException) -> str:
+    """Name in one fixed word how an exchange failed; of the error only types are looked at."""
+    if isinstance(error, httpx.ConnectError):
+        kinds = tuple(_behind(error))
+        if any(issubclass(kind, ssl.SSLError) for kind in kinds):
+            return "tls"
+        is_refusal = any(issubclass(kind, ConnectionRefusedError) for kind in kinds)
+        return "refused" if is_refusal else "unreachable"
+    return "interrupted" if isinstance(error, httpx.NetworkError | OSError) else "protocol"
+
+
+def _behind(error: BaseException) -> Iterator[type[BaseException]]:
+    """Give the types of an error and of all that led to it."""
+    yield type(error)
+    led = [error.__cause__ or error.__context__]
+    led += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for each in led:
+        if each is not None:
+            yield from _behind(each)
 
 
 def _quieten() -> None:

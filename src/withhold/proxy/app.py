@@ -25,7 +25,7 @@ from withhold.proxy.ask import Measured
 from withhold.proxy.disclosure import DISCLOSED, Clerk
 from withhold.proxy.gate import Gate
 from withhold.proxy.handler import Request, Room, answer
-from withhold.proxy.log import Line, log_fault, log_request
+from withhold.proxy.log import Line, cause_of, log_fault, log_request
 from withhold.proxy.metrics import make_metrics
 from withhold.proxy.parts import Parts
 from withhold.proxy.problem import PROBLEMS, problem_of
@@ -113,6 +113,7 @@ async def _serve(room: Room, scope: Scope, reply: Reply, line: Line) -> bool:
         return True  # as far as anybody is there to see
     except WithholdError as error:
         problem = problem_of(error)
+        line.cause = cause_of(error)
     except Exception as error:  # noqa: BLE001 - the one place; see the module's docstring
         log_fault(line.request, error)
     else:

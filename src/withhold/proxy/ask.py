@@ -12,6 +12,7 @@ from withhold.proxy.pages import cursor_of
 from withhold.proxy.target import build_target
 
 _OK: Final = 200
+_REDIRECTS: Final = range(300, 400)
 _BLANK: Final = b" \t\r"  # RFC 8259 §2, without the LF that ended it
 
 
@@ -44,7 +45,8 @@ async def ask(store: Store, resource: Resource, target: str) -> AsyncIterator[An
         elif answer.status == _OK:
             yield answer
         else:
-            raise StoreFailed("the store answered with a status that is not in the catalogue")
+            message = "the store answered with a status that is not in the catalogue"
+            raise StoreFailed(message, cause=_cause_of(answer.status))
 
 
 async def read_whole(answer: Answer, max_bytes: int) -> bytes:
@@ -71,7 +73,8 @@ async def read_lines(answer: Answer, max_line_bytes: int) -> AsyncGenerator[list
             lines.append(bytes(begun))
             begun = bytearray(other)
         if len(begun) > max_line_bytes or any(len(line) > max_line_bytes for line in lines):
-            raise StoreTooLarge("a line of the store's answer is larger than the limit")
+            message = "a line of the store's answer is larger than the limit"
+            raise StoreTooLarge(message, cause="line-too-long")
         if found := [line for line in lines if line.strip(_BLANK)]:
             yield found
     if begun.strip(_BLANK):
@@ -92,7 +95,8 @@ async def walk(
             if answer is None and cursor is None:
                 return
             if answer is None:
-                raise StoreFailed("the store lost a page that it had promised")
+                message = "the store lost a page that it had promised"
+                raise StoreFailed(message, cause="page-lost")
             if answer.ndjson:
                 raise Malformed("the store answered with lines where it should page")
             body = await read_whole(answer, max_bytes)
@@ -101,6 +105,12 @@ async def walk(
         if following is None:
             return
         if following == cursor:
-            raise Malformed("the store's cursor does not lead on")
+            raise Malformed("the store's cursor does not lead on", cause="cursor")
         cursor = following
-    raise StoreTooLarge("the store's answer has more pages than the limit")
+    message = "the store's answer has more pages than the limit"
+    raise StoreTooLarge(message, cause="too-many-pages")
+
+
+def _cause_of(status: int) -> str:
+    """Name a status for the log. Source: RFC 9110 §15.4."""
+    return "redirect" if status in _REDIRECTS else f"status-{status}"

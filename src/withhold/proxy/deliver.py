@@ -63,7 +63,7 @@ async def _deliver(delivery: Delivery) -> Sent:
     if not allowlist.leaves:
         return await _send_whole(delivery, None, Tally())
     if delivery.store is None:
-        raise StoreFailed("no store of this name is deployed")
+        raise StoreFailed("no store of this name is deployed", cause="not-deployed")
     page = allowlist.resource.page
     if page is None:
         return await _deliver_one(delivery, delivery.store)

@@ -5,13 +5,17 @@ that somebody sent. How a line looks is the process's choice; the facts are its 
 """
 
 import logging
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from withhold.errors import StoreError
+
 _log: Final = logging.getLogger(__name__)
 _PACKAGE: Final = Path(__file__).parents[1]
+_STATUS: Final = re.compile(r"status-[0-9]{3}")
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Line:
     receipt: str = ""
     code: str = ""  # `disclosed`, `incomplete` or the code of the problem
     status: int = 0
+    cause: str = ""  # why a store's answer could not be used; see `cause_of`
     records_seen: int = 0
     records_disclosed: int = 0
     values_withheld: int = 0
@@ -35,6 +40,12 @@ class Line:
 def log_request(line: Line) -> None:
     """Write the request's line."""
     _log.info("request", extra=dict(vars(line)))
+
+
+def cause_of(error: BaseException) -> str:
+    """Give a store's error in a fixed word or as its status; empty for all else."""
+    cause = error.cause if isinstance(error, StoreError) else ""
+    return cause if cause in StoreError.CAUSES or _STATUS.fullmatch(cause) else ""
 
 
 def log_fault(request: str, error: BaseException) -> None:

@@ -36,12 +36,13 @@ def cursor_of(body: bytes, next_at: Names) -> str | None:
         if found == b"null":
             return None
     if len(found) > MAX_CURSOR_BYTES:
-        raise Malformed("the cursor of the next page is too long")
+        raise Malformed("the cursor of the next page is too long", cause="cursor")
     if found[:1] == b'"':
         return _decode(_TEXT, found) or None
     if found[:1] in _NUMBERS:
         return found.decode("ascii")
-    raise Malformed("the cursor of the next page is neither a string nor a number")
+    message = "the cursor of the next page is neither a string nor a number"
+    raise Malformed(message, cause="cursor")
 
 
 def join_pages(allowlist: Allowlist, pages: Sequence[bytes]) -> bytes:
@@ -79,4 +80,5 @@ def _decode(decoder: msgspec.json.Decoder[_Decoded], text: bytes) -> _Decoded:
     """Decode, and let no exception of the decoder out, nor attached to ours."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decoder.decode(text)
-    raise Malformed("the cursor of the next page does not stand where it should")
+    message = "the cursor of the next page does not stand where it should"
+    raise Malformed(message, cause="cursor")
