@@ -430,6 +430,14 @@ async def test_knowledge_older_than_half_a_second_is_none(tmp_path: Path) -> Non
         assert (await it.account()).status_code == 200
 
 
+async def test_a_warrant_closed_a_moment_ago_is_not_active(tmp_path: Path) -> None:
+    """Its key is gone already, and the node has not heard why."""
+    async with plane(tmp_path) as it:
+        await it.registry.move(WarrantId(WARRANT), frozenset(State), State.CLOSED)
+        it.database.token_keys[WarrantId(WARRANT)] = None
+        assert is_problem(await it.account(), 403, "warrant-not-active")
+
+
 async def test_without_its_key_a_warrants_addresses_stay(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
         it.database.token_keys[WarrantId(WARRANT)] = None

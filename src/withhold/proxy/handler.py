@@ -4,6 +4,7 @@ Each step either gives what the next one needs or raises; the outermost layer (`
 raised into a problem. Until `clerk.release` returns, nothing of an answer has left.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from withhold.authenticate import authenticate
 from withhold.bundle import Bundle
 from withhold.catalogue.model import Resource
 from withhold.deployment.model import CallerEntry
-from withhold.errors import DatabaseUnavailable, Denied
+from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable
 from withhold.minimize.minimizer import Minimizer, subject_of
 from withhold.names import Role, StoreName, Treatment
 from withhold.ports import Store
@@ -140,5 +141,11 @@ async def _allowlist(
 async def _token_key(parts: Parts, disclosure: Disclosure) -> bytes | None:
     """Give the warrant's key, which is made at its first use: so only where it is used."""
     if any(e.treatment is Treatment.TOKENIZE for e in disclosure.allowlist.leaves):
-        return await parts.token_keys.token_key(disclosure.warrant.id)
+        try:
+            return await parts.token_keys.token_key(disclosure.warrant.id)
+        except KeyUnavailable:
+            # Closing a warrant destroys its key: if this node has not heard of it, that is why.
+            await asyncio.to_thread(parts.standing.poll)
+            check_standing(parts.standing, disclosure.warrant, disclosure.allowlist.resource.store)
+            raise
     return None
