@@ -30,7 +30,11 @@ _PIECE: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:P<\w+>|<?[=!]|[:>])|\{\d*,?\d*\}|.", re.DOTALL
 )
 _VARIABLE: Final = re.compile(r"[*+?]|\{\d*,\d*\}")
-_MAX_VARIABLE: Final = 8
+_MAX_VARIABLE: Final = 4
+# Of those that are no `?`. Three that follow each other and may hold the same text cost a sixth of
+# the cube of the value's length: 30 ms at what a pattern is held to at most; eight, years. Each `?`
+# doubles that.
+_MAX_REPEATED: Final = 3
 _BACKREFERENCE: Final = re.compile(r"\\[1-9]|\(\?P=|\(\?\(")
 
 
@@ -100,8 +104,8 @@ def _is_sound(pattern: Text) -> bool:
         return False
     if _BACKREFERENCE.search(text) or _may_run_away(text):
         hint = (
-            f"at most {_MAX_VARIABLE} repetitions, none of a group that repeats or chooses;"
-            " `[ab]` chooses, too"
+            f"at most {_MAX_VARIABLE} repetitions, {_MAX_REPEATED} of them by more than `?`, none"
+            " of a group that repeats or chooses; `[ab]` chooses, too"
         )
         pattern.fault("the pattern may take for ever to match", hint)
         return False
@@ -116,7 +120,7 @@ def _may_run_away(text: str) -> bool:
     """
     varies = [False]  # for each open group: whether it may match a text in several ways
     closed = False  # whether the piece before was the end of such a group
-    variable = 0
+    variable = repeated = 0
     for piece in _PIECE.findall(text):
         if closed and (piece in {"*", "+"} or piece[0] == "{"):
             return True
@@ -131,4 +135,5 @@ def _may_run_away(text: str) -> bool:
         elif _VARIABLE.fullmatch(piece):
             varies[-1] = True
             variable += 1
-    return variable > _MAX_VARIABLE
+            repeated += piece != "?"
+    return variable > _MAX_VARIABLE or repeated > _MAX_REPEATED

@@ -45,7 +45,7 @@ Scalar: TypeAlias = bool | str | Number | None
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
-_LONGEST_PATTERNED: Final = 1_024
+_LONGEST_PATTERNED: Final = 256
 _LARGEST_PORT: Final = 65_535
 
 
