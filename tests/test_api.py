@@ -1,5 +1,6 @@
 """The Python API of the contract (§11), as somebody who has read it would call it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 import withhold
 from withhold.errors import Fault
+from withhold.names import InstrumentName
 
 FOLDER = Path(__file__).parent / "cli" / "folder"
 CONFIG = FOLDER / "config"
@@ -57,6 +59,29 @@ def test_what_is_no_answer_is_malformed(config: withhold.Config, warrant: withho
         minimizer.minimize(b'{"user_id": ')
     with pytest.raises(withhold.Mismatch):
         minimizer.minimize(b'{"user_id": "@bob:example.test"}')
+
+
+def test_text_is_no_answer(config: withhold.Config, warrant: withhold.Warrant) -> None:
+    minimizer = config.minimizer(warrant, "chat/whois", params=ALICE, token_key=KEY)
+    with pytest.raises(TypeError, match="an answer is bytes, as the store sent it, not str"):
+        minimizer.minimize("{}")  # type: ignore[arg-type] # as somebody without types would
+
+
+@pytest.mark.parametrize("resource", ["chat/whois", "chat/log"])  # the second tokenizes nothing
+def test_a_token_key_has_16_bytes(
+    config: withhold.Config, warrant: withhold.Warrant, resource: str
+) -> None:
+    with pytest.raises(withhold.KeyUnavailable, match="a token key has 16 bytes, not 15"):
+        config.minimizer(warrant, resource, params=ALICE, token_key=bytes(15))
+
+
+def test_an_unknown_instrument_is_told_which_there_are(
+    config: withhold.Config, warrant: withhold.Warrant
+) -> None:
+    other = dataclasses.replace(warrant, instrument=InstrumentName("us-nothing"))
+    with pytest.raises(withhold.WarrantError) as refused:
+        config.allowlist(other, "chat/whois")
+    assert refused.value.hint == "there are `us-sca-subpoena`, `us-search-warrant`"
 
 
 def test_tokens_need_a_key(config: withhold.Config, warrant: withhold.Warrant) -> None:

@@ -25,6 +25,7 @@ from withhold.warrant.model import Warrant
 FOLDERS: Final = ("catalogue", "policy")
 MAX_FILE_BYTES: Final = 4 * 2**20
 
+_WHERE: Final = "run in the folder that `withhold init` made, or name one with -c"
 _WHEEL: Final = Path(__file__).parent / "shipped"
 _CLONE: Final = Path(__file__).parents[2] / "config"  # in a checkout
 
@@ -62,8 +63,9 @@ class Config:
             raise BadRequest(message, f"there are {names}")
         instrument = self.bundle.policy.instruments.get(warrant.instrument)
         if instrument is None:
+            names = ", ".join(f"`{name}`" for name in sorted(self.bundle.policy.instruments))
             message = f"the policy has no instrument `{warrant.instrument}`"
-            raise WarrantError(message)
+            raise WarrantError(message, f"there are {names}")
         if warrant.jurisdiction != instrument.jurisdiction:
             message = f"the warrant's jurisdiction is not that of `{instrument.name}`"
             raise WarrantError(message, f"`{instrument.name}` is of `{instrument.jurisdiction}`")
@@ -150,7 +152,7 @@ def _bundle_files(folder: Path) -> Iterator[tuple[str, bytes]]:
         inner = folder / name
         if not inner.is_dir():
             message = "there is no such folder"
-            hint = "a configuration has catalogue/*.toml and policy/*.toml"
+            hint = f"a configuration has catalogue/*.toml and policy/*.toml\n{_WHERE}"
             raise ConfigError(Fault(str(inner), 0, message, hint))
         for path in sorted(inner.glob("*.toml")):
             yield f"{name}/{path.name}", _read(path, str(path))
@@ -166,7 +168,8 @@ def _read(path: Path, shown: str) -> bytes:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         message = f"can't be read: {(error.strerror or 'unknown').lower()}"
-        raise ConfigError(Fault(shown, 0, message)) from None
+        hint = _WHERE if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(Fault(shown, 0, message, hint)) from None
     if len(content) > MAX_FILE_BYTES:
         message = f"larger than {MAX_FILE_BYTES} bytes"
         raise ConfigError(Fault(shown, 0, message))

@@ -81,7 +81,7 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:
 
 
 def complain(error: WithholdError) -> None:
-    """Write `error:` and, where there is one, `hint:`; for a faulty file every fault it has."""
+    """Write `error:` and a `hint:` for each line of its hint; of a faulty file every fault."""
     if isinstance(error, ConfigError):
         for fault in error.faults:
             # Line 0: the fault is the whole file's.
@@ -100,5 +100,5 @@ def warn(text: str, hint: str = "") -> None:
 
 def _complain(message: str, hint: str) -> None:
     note(f"{paint('error:', Ink.RED, Ink.BOLD, stream=sys.stderr)} {message}")
-    if hint:
-        note(f"{paint('hint:', Ink.CYAN, stream=sys.stderr)} {hint}")
+    for line in hint.splitlines():
+        note(f"{paint('hint:', Ink.CYAN, stream=sys.stderr)} {line}")

@@ -60,7 +60,8 @@ def register(running: Running, name: str) -> str:
 
 def approve(running: Running, name: str, signer: str, *more: str) -> str:
     done = running.command(
-        *("warrant", "approve", name, "--key", key(running, signer), "--signer", signer, *more)
+        *("warrant", "approve", name, "--key", key(running, signer)),
+        *("--signer", signer, "--yes", *more),
     )
     return ok(done)
 
@@ -78,7 +79,7 @@ def test_a_warrant_from_registration_to_its_end(running: Running) -> None:
     assert ok(running.command("warrant", "suspend", "W-1")) == "W-1 is suspended\n"
     resumed = running.command(
         *("warrant", "resume", "W-1", "--key", key(running, "approver-2")),
-        *("--signer", "approver-2"),
+        *("--signer", "approver-2", "--yes"),
     )
     assert ok(resumed) == "W-1 is active\n"
     assert ok(running.command("warrant", "close", "W-1")) == "W-1 is closed\n"
@@ -89,7 +90,7 @@ def test_an_approver_sees_what_is_approved(running: Running) -> None:
     register(running, "W-2")
     done = running.command(
         *("warrant", "approve", "W-2", "--key", key(running, "approver-1")),
-        *("--signer", "approver-1", "--json"),
+        *("--signer", "approver-1", "--yes", "--json"),
     )
     assert json.loads(ok(done))["state"] == "pending"
     shown = done.err
@@ -113,6 +114,15 @@ def test_a_person_at_a_terminal_is_asked(running: Running) -> None:
     assert ok(running.command(*more, typed="n\n")) == "W-7 is active\n"
 
 
+@pytest.mark.parametrize("verb", ["approve", "resume"])
+def test_where_nobody_can_be_asked_nothing_is_signed(running: Running, verb: str) -> None:
+    words = ("--key", key(running, "approver-1"), "--signer", "approver-1")
+    said = refused(running.command("warrant", verb, "W-none", *words), code=2)
+    assert said == (
+        "error: nobody can be asked: this is no terminal\nhint: --yes signs without asking\n"
+    )
+
+
 def test_a_service_that_answers_with_another_warrant_is_not_believed(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +138,7 @@ def test_a_service_that_answers_with_another_warrant_is_not_believed(
     monkeypatch.setattr(Service, "get", answer)
     words = (
         *("warrant", "approve", "W-9", "--key", key(running, "approver-1")),
-        *("--signer", "approver-1"),
+        *("--signer", "approver-1", "--yes"),
     )
     for said, told in (
         ({"document": document, "deployment": "example-test"}, "another warrant"),
@@ -146,7 +156,7 @@ def test_an_approval_by_the_wrong_key_is_refused(running: Running) -> None:
     register(running, "W-3")
     done = running.command(
         *("warrant", "approve", "W-3", "--key", key(running, "approver-2")),
-        *("--signer", "approver-1"),
+        *("--signer", "approver-1", "--yes"),
     )
     assert "error: bad-signature" in refused(done)
 
@@ -184,7 +194,7 @@ def test_freezes_and_thaws(running: Running) -> None:
     assert "everything" in status
     assert "store sample and instrument us-sca-subpoena" in status
     assert ok(running.command("thaw")) == (
-        "thawed on all nodes: everything\n"
+        "thawed on all nodes, and by file on the control plane's machine: everything\n"
         "still frozen: store sample and instrument us-sca-subpoena\n"
     )
     assert ok(running.command("thaw", "--store", "sample", *instrument)).endswith("subpoena\n")
@@ -225,7 +235,10 @@ def test_a_token_may_come_from_a_file(running: Running) -> None:
 
 def test_who_may_not_is_told_what_it_takes(running: Running) -> None:
     done = running.command("warrant", "revoke", "W-1", caller="auditor")
-    assert refused(done) == "error: role-not-allowed: this takes the role `operate`\n"
+    assert refused(done) == (
+        "error: role-not-allowed: this takes the role `operate`\n"
+        f"hint: asked {running.urls['control']} (WITHHOLD_URL)\n"
+    )
     done = running.command("status", caller="disclosure-service")
     assert "role-not-allowed" in refused(done)
     wrong = run(
@@ -242,7 +255,9 @@ def test_nobody_there_is_said_so(tmp_path: Path) -> None:
     token.write_text("wh_token")
     for url in (f"http://127.0.0.1:{free_port()}", "http://[", "http://127.0.0.1:1/x y"):
         done = run("status", cwd=tmp_path, url=url, token=token)
-        assert "did not answer" in refused(done)
+        said = refused(done)
+        assert "did not answer" in said
+        assert f"hint: asked {url} (WITHHOLD_URL)\n" in said
     done = run("status", cwd=tmp_path, url="ftp://x", token=token)
     assert "no http or https address" in refused(done, 2)
 
@@ -254,7 +269,10 @@ def test_the_data_plane_is_no_control_plane(running: Running) -> None:
         url=running.urls["data"],
         token=running.starter.tokens["operator"],
     )
-    assert "no-such-resource" in refused(done)
+    said = refused(done)
+    assert said.startswith("error: no-such-resource")
+    assert "hint: is it the data plane's address? commands ask the control plane\n" in said
+    assert said.endswith(f"hint: asked {running.urls['data']} (WITHHOLD_URL)\n")
 
 
 def test_another_kind_of_server_is_told_apart(running: Running) -> None:

@@ -113,12 +113,15 @@ def fits(shown: str, printed: str) -> bool:
 
 @dataclass
 class Session:
-    """One shell in a folder, and all that was started from it."""
+    """One shell in a folder that stands for the clone, and all that was started from it."""
 
     folder: Path
     _ports: dict[str, str] = field(default_factory=lambda: dict(zip(PORTS, _free(), strict=True)))
 
     def __enter__(self) -> Self:
+        # A page may go to a folder beside it, and that one must be within the test's own.
+        self._clone = self.folder / "clone"
+        self._clone.mkdir()
         self._environment = {
             **{n: v for n, v in os.environ.items() if n.startswith(("COVERAGE_", "LD_"))},
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -155,7 +158,7 @@ class Session:
 
     def write(self, step: Write) -> None:
         """Write a file of the page."""
-        path = self.folder / step.file
+        path = self._clone / step.file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_put(self._ports, step.text), encoding="utf-8")
 
@@ -175,7 +178,7 @@ class Session:
         self._demo = subprocess.Popen(
             [str(BIN / "withhold"), "demo"],
             env=self._environment,
-            cwd=self.folder,
+            cwd=self._clone,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
@@ -206,7 +209,7 @@ class Session:
                     "-c",
                     _LOOP.format(descriptor=reading),
                 ],
-                cwd=self.folder,
+                cwd=self._clone,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -1,5 +1,7 @@
 """Warrants as files: what the commands read, and what they show before a person signs."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from withhold.errors import WarrantError
@@ -22,7 +24,19 @@ def read_document(path: Path) -> bytes:
 
 def read_warrant(path: Path) -> Warrant:
     """Read what a warrant says; signatures are not looked at. Raises: WarrantError, OSError."""
-    return parse_warrant(read_document(path))
+    document = read_document(path)
+    with naming(path):
+        return parse_warrant(document)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in what is said of the warrant that it holds. Raises: WarrantError."""
+    try:
+        yield
+    except WarrantError as error:
+        message = f"{path}: {error.message}"
+        raise WarrantError(message, error.hint) from None
 
 
 def describe(warrant: Warrant) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import argparse
 import json
 import secrets
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from withhold.allowlist.explain import Explanation, explain
 from withhold.allowlist.model import Allowlist
 from withhold.commands.documents import read_warrant
 from withhold.commands.options import add_config, add_json, add_resource, config_folder, params
-from withhold.commands.recorded import read_file, read_input
+from withhold.commands.recorded import as_document, read_answer, read_lines
 from withhold.kinds.token import KEY_SIZE_BYTES
 from withhold.minimize.minimizer import Minimizer
 from withhold.minimize.tally import Tally
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             params=params(arguments),
             token_key=secrets.token_bytes(KEY_SIZE_BYTES),
         )
-        counted = _count(minimizer, _bodies(arguments))
+        counted = _counted(minimizer, arguments)
         allowlist = minimizer.allowlist
     lines = explain(allowlist, None if counted is None else counted.tally.withheld)
     if arguments.json:
@@ -99,12 +100,15 @@ class Counted:
         return self.disclosed[each.label] if left else 0
 
 
-def _bodies(arguments: argparse.Namespace) -> list[bytes]:
-    body = read_input() if str(arguments.answer) == "-" else read_file(arguments.answer)
-    return [line for line in body.split(b"\n") if line.strip()] if arguments.ndjson else [body]
+def _counted(minimizer: Minimizer, arguments: argparse.Namespace) -> Counted:
+    if arguments.ndjson:
+        return _count(minimizer, read_lines(arguments.answer))
+    body = read_answer(arguments.answer)
+    with as_document(body):
+        return _count(minimizer, [body])
 
 
-def _count(minimizer: Minimizer, bodies: list[bytes]) -> Counted:
+def _count(minimizer: Minimizer, bodies: Iterable[bytes]) -> Counted:
     """Minimize, count what is in the output by its place, and let the output go."""
     places = {entry.field.path for entry in minimizer.allowlist.entries}
     counted = Counted(Tally(), Counter())

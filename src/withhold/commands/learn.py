@@ -2,7 +2,8 @@
 
 Every line of the skeleton is commented out: what is not declared is withheld, and stays withheld
 until a person says what it is. Kinds are guessed from the form of values; values are not printed.
-Member names are, except where they look like data: those are proposed as `.*`.
+Member names are printed, except where they look like data: those are proposed as `.*`. A name that
+does not look like data may be somebody's all the same: read the skeleton before you share it.
 
   withhold learn synapse/whois < ANSWER.json
 """
@@ -15,7 +16,7 @@ from withhold import config
 from withhold.catalogue.learn import Json, Undeclared, learn
 from withhold.catalogue.model import Resource
 from withhold.commands.options import add_config, add_json, config_folder
-from withhold.commands.recorded import read_input
+from withhold.commands.recorded import STANDARD_INPUT, as_document, read_answer
 from withhold.errors import BadRequest
 from withhold.kinds.form import Form
 from withhold.minimize.document import parse_document
@@ -44,9 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
         message = "a resource is written STORE/NAME, such as synapse/whois"
         raise BadRequest(message)
     resource = config.load(config_folder(arguments)).bundle.catalogue.resources.get(name)
-    body = read_input()
-    bodies = [line for line in body.split(b"\n") if line.strip()] if arguments.ndjson else [body]
-    found = learn(map(_parse, bodies), resource)
+    body = read_answer(STANDARD_INPUT)
+    if arguments.ndjson:
+        found = learn(map(_parse, filter(bytes.strip, body.split(b"\n"))), resource)
+    else:
+        with as_document(body):
+            found = learn([_parse(body)], resource)
     if arguments.json:
         out_json([_as_json(each) for each in found])
         return Exit.DONE

@@ -1,30 +1,64 @@
 """Recorded answers: what `redact`, `explain` and `learn` read, bounded and from anywhere."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from withhold.commands.options import MAX_INPUT_BYTES
 from withhold.errors import Malformed
+from withhold.minimize.document import parse_document
+
+STANDARD_INPUT: Final = Path("-")
 
 
-def read_input() -> bytes:
-    """Read one recorded answer from standard input. Raises: Malformed if it is too large."""
-    return _bounded(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1))
-
-
-def read_file(path: Path) -> bytes:
-    """Read one recorded answer from a file. Raises: Malformed, OSError."""
-    with path.open("rb") as file:
+def read_answer(path: Path) -> bytes:
+    """Read one recorded answer; `-` is standard input. Raises: Malformed, OSError."""
+    with _open(path) as file:
         return _bounded(file.read(MAX_INPUT_BYTES + 1))
 
 
-def read_lines() -> Iterator[bytes]:
-    """Read a recorded stream from standard input, line by line. Raises: Malformed."""
-    while line := sys.stdin.buffer.readline(MAX_INPUT_BYTES + 1):
-        bare = _bounded(line).rstrip(b"\r\n")
-        if bare:
-            yield bare
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Read a recorded stream, line by line. Raises: Malformed, OSError."""
+    with _open(path) as file:
+        while line := file.readline(MAX_INPUT_BYTES + 1):
+            bare = _bounded(line).rstrip(b"\r\n")
+            if bare:
+                yield bare
+
+
+@contextlib.contextmanager
+def as_document(body: bytes) -> Iterator[None]:
+    """Say of what turns out to be no document what it is instead. Raises: Malformed."""
+    try:
+        yield
+    except Malformed as error:
+        if not body.strip():
+            message = "the answer is empty: there is nothing to read"
+            raise Malformed(message) from None
+        hint = "is it a stream, one document a line? --ndjson reads it" if _is_stream(body) else ""
+        raise Malformed(error.message, error.hint or hint) from None
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if path == STANDARD_INPUT:
+        yield sys.stdin.buffer
+        return
+    with path.open("rb") as file:
+        yield file
+
+
+def _is_stream(body: bytes) -> bool:
+    first, _, more = body.strip().partition(b"\n")
+    if not more:
+        return False
+    try:
+        parse_document(first)
+    except Malformed:
+        return False
+    return True
 
 
 def _bounded(body: bytes) -> bytes:

@@ -1,21 +1,22 @@
 r"""Minimize a recorded answer, with the same minimizer that the proxy uses and without any service.
 
-Reads the answer from standard input and writes to standard output what the warrant lets out of it;
-a summary of counts goes to standard error. The warrant's signatures, state and validity are not
-looked at. Addresses are tokenized under a key that is thrown away.
+Reads the answer (a file, else standard input) and writes to standard output what the warrant lets
+out of it; a summary of counts goes to standard error. The warrant's signatures, state and validity
+are not looked at. Addresses are tokenized under a key that is thrown away.
 
-  withhold redact --warrant W.json --resource synapse/whois --param user_id=@alice:example.test \
-    < ANSWER.json
+  withhold redact --warrant W.json --resource synapse/whois \
+    --param user_id=@alice:example.test ANSWER.json
 """
 
 import argparse
 import secrets
 import sys
+from pathlib import Path
 
 from withhold import config
 from withhold.commands.documents import read_warrant
 from withhold.commands.options import add_config, add_resource, config_folder, params
-from withhold.commands.recorded import read_input, read_lines
+from withhold.commands.recorded import STANDARD_INPUT, as_document, read_answer, read_lines
 from withhold.kinds.token import KEY_SIZE_BYTES
 from withhold.minimize.minimizer import Minimizer
 from withhold.minimize.tally import Tally
@@ -26,6 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add_resource(parser)
     parser.add_argument(
+        "answer",
+        type=Path,
+        nargs="?",
+        default=STANDARD_INPUT,
+        metavar="ANSWER.json",
+        help="the recorded answer (default: -, standard input)",
+    )
+    parser.add_argument(
         "--ndjson", action="store_true", help="the answer is a stream: one document a line"
     )
     add_config(parser)
@@ -33,14 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Minimize standard input to standard output."""
+    """Minimize an answer to standard output."""
     minimizer = config.load(config_folder(arguments)).minimizer(
         read_warrant(arguments.warrant),
         arguments.resource,
         params=params(arguments),
         token_key=secrets.token_bytes(KEY_SIZE_BYTES),
     )
-    tally = _stream(minimizer) if arguments.ndjson else _answer(minimizer)
+    minimize = _stream if arguments.ndjson else _answer
+    tally = minimize(minimizer, arguments.answer)
     for line in summary(minimizer, tally):
         note(line)
     return Exit.DONE
@@ -58,14 +68,16 @@ def summary(minimizer: Minimizer, tally: Tally) -> list[str]:
     return [*lines, f"withheld   {withheld or 'nothing within what is covered'}"]
 
 
-def _answer(minimizer: Minimizer) -> Tally:
-    sys.stdout.buffer.write(minimizer.minimize(read_input()) + b"\n")
+def _answer(minimizer: Minimizer, path: Path) -> Tally:
+    body = read_answer(path)
+    with as_document(body):
+        sys.stdout.buffer.write(minimizer.minimize(body) + b"\n")
     return minimizer.tally
 
 
-def _stream(minimizer: Minimizer) -> Tally:
+def _stream(minimizer: Minimizer, path: Path) -> Tally:
     total = Tally()
-    for line in read_lines():
+    for line in read_lines(path):
         minimized = minimizer.run(line)
         total.add(minimized.tally)
         if minimized.body is not None:

@@ -20,6 +20,9 @@ from withhold.terminal import printable
 DEFAULT_URL: Final = "http://127.0.0.1:8471"
 TIMEOUT_S: Final = 10.0
 
+# What the data plane says to a command: every path that a command asks for is the control plane's.
+_NOT_THERE: Final = ("no-such-resource", "method-not-allowed")
+
 Json: TypeAlias = Any  # whatever the control plane answers; each command takes out what it shows
 
 
@@ -81,8 +84,8 @@ class Service:
                 method, f"{self._url}{path}", content=body, headers=headers, params=params
             )
         if answer is None:
-            message = f"`{_shown(self._url)}` did not answer"
-            raise Unreachable(message, "is it the control plane's address? set WITHHOLD_URL")
+            message = "the service did not answer"
+            raise Unreachable(message, f"does it run?\n{_asked(self._url)}")
         try:
             document = answer.json()
         except ValueError:
@@ -110,13 +113,21 @@ def service(arguments: argparse.Namespace) -> Service:
 
 def _refusal(url: str, status: int, document: Json) -> WithholdError:
     if not isinstance(document, dict) or not isinstance(document.get("code"), str):
-        message = f"`{_shown(url)}` answered {status}, and not as Withhold does"
-        return Unreachable(message, "is it the control plane's address? set WITHHOLD_URL")
+        message = f"the service answered {status}, and not as Withhold does"
+        return Unreachable(message, _asked(url))
     code = printable(document["code"])
     said = document.get("detail") or document.get("title") or ""
     hint = document.get("hint") or ""
+    if not hint and code in _NOT_THERE:
+        hint = "is it the data plane's address? commands ask the control plane"
     text = f"{code}: {printable(str(said))}" if said and said != code else code
-    return Refused(code, text, printable(str(hint)))
+    return Refused(code, text, "\n".join(filter(None, (printable(str(hint)), _asked(url)))))
+
+
+def _asked(url: str) -> str:
+    """Say who was asked, and where the address came from."""
+    source = "WITHHOLD_URL" if os.environ.get("WITHHOLD_URL") else "WITHHOLD_URL is not set"
+    return f"asked {_shown(url)} ({source})"
 
 
 def _shown(url: str) -> str:

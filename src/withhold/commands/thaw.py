@@ -1,7 +1,7 @@
 """Lift a freeze: exactly the one that is named, in the same words in which it was put in force.
 
-Through the running service (WITHHOLD_URL) it is lifted in the database and on the service's own
-machine; with -c by removing the file from a node's folder.
+Through the running service (WITHHOLD_URL) it is lifted in the database and, where it was made by
+file, on the control plane's own machine; with -c by removing the file from a node's folder.
 
   withhold thaw --store synapse
 """
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         params = {name: each for name, each in named.items() if each is not None}
         answer = service(arguments).delete("/freezes", params)
         still = [frozen(each) for each in answer["freezes"]]
-        where = "on all nodes"
+        where = "on all nodes, and by file on the control plane's machine"
     if arguments.json:
         out_json({"thawed": describe(freeze), "where": where, "still_frozen": still})
         return Exit.DONE

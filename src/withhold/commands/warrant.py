@@ -8,6 +8,8 @@ those of approvers, and to resume it takes an approver's signature made just now
     --deployment example-prod W.json > W.jws
   withhold warrant register W.jws
   withhold warrant approve W-2026-0117-k7wqz4 --key approver-1.key --signer approver-1
+
+`explain` says what a warrant would let out, before anybody signs it.
 """
 
 import argparse
@@ -19,10 +21,10 @@ from urllib.parse import quote
 
 from withhold.adapters.keyfiles import load_signer_key
 from withhold.clock import read_clock
-from withhold.commands.documents import describe, read_document
+from withhold.commands.documents import describe, naming, read_document
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
-from withhold.errors import WarrantError, WithholdError
+from withhold.errors import BadRequest, WarrantError, WithholdError
 from withhold.names import SignerRole
 from withhold.terminal import (
     Exit,
@@ -78,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_id(signing)
         _add_key(signing)
         signing.add_argument(
-            "--yes", action="store_true", help="do not ask, where a terminal would be asked"
+            "--yes", action="store_true", help="sign without asking; needed where no terminal is"
         )
         _add_service(signing)
         signing.set_defaults(run=run)
@@ -126,29 +128,32 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
 
 def _sign(arguments: argparse.Namespace) -> int:
     document, key = read_document(arguments.document), load_signer_key(arguments.key)
-    _describe(document)
-    signed = add_signature(
-        document,
-        key,
-        key_id=arguments.signer,
-        role=SignerRole(arguments.role),
-        deployment=arguments.deployment,
-        signed_at=read_clock(),
-    )
+    with naming(arguments.document):
+        _describe(document)
+        signed = add_signature(
+            document,
+            key,
+            key_id=arguments.signer,
+            role=SignerRole(arguments.role),
+            deployment=arguments.deployment,
+            signed_at=read_clock(),
+        )
     sys.stdout.buffer.write(signed + b"\n")
     return Exit.DONE
 
 
 def _register(arguments: argparse.Namespace) -> int:
     document = read_document(arguments.document)
-    if not is_signed(document):
-        message = f"`{arguments.document}` is not signed"
-        raise WarrantError(message, "`withhold warrant sign` does it")
-    parse_signed(document)  # what is wrong with it can be said without the service
+    with naming(arguments.document):  # what is wrong with it can be said without the service
+        if not is_signed(document):
+            message = "not signed"
+            raise WarrantError(message, "`withhold warrant sign` does it")
+        parse_signed(document)
     return _show_standing(arguments, service(arguments).post("/warrants", document.strip()))
 
 
 def _approve(arguments: argparse.Namespace) -> int:
+    _refuse_to_sign_unasked(arguments)
     caller, key = service(arguments), load_signer_key(arguments.key)
     document, deployment = _fetch(caller, arguments.id)
     _ask(arguments, document, "approve this warrant")
@@ -164,6 +169,7 @@ def _approve(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    _refuse_to_sign_unasked(arguments)
     caller, key = service(arguments), load_signer_key(arguments.key)
     document, deployment = _fetch(caller, arguments.id)
     _ask(arguments, document, "resume this warrant")
@@ -267,10 +273,17 @@ def _describe(document: bytes) -> None:
         note(line)
 
 
+def _refuse_to_sign_unasked(arguments: argparse.Namespace) -> None:
+    """Nobody signs by accident: without a terminal, only `--yes` does. Raises: BadRequest."""
+    if not arguments.yes and not sys.stdin.isatty():
+        message = "nobody can be asked: this is no terminal"
+        raise BadRequest(message, "--yes signs without asking")
+
+
 def _ask(arguments: argparse.Namespace, document: bytes, what: str) -> None:
-    """Show what is signed; where a person is at the terminal, ask. Raises: NotSigned."""
+    """Show what is signed, and ask the person at the terminal. Raises: NotSigned."""
     _describe(document)
-    if arguments.yes or not sys.stdin.isatty():
+    if arguments.yes:
         return
     sys.stderr.write(f"{what}? [y/N] ")
     sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 
 import httpx
 
@@ -32,6 +33,7 @@ async def play(*, once: bool) -> None:
             raise DemoFailed(message)
         if not once:
             _invite(set_up)
+            sys.stdout.flush()  # it may be a file, which somebody reads meanwhile
             await _until_told()
 
 

@@ -13,7 +13,7 @@ from withhold.allowlist.model import Allowlist
 from withhold.catalogue.model import RequestSubject, Resource
 from withhold.errors import BadRequest, Denied, KeyUnavailable
 from withhold.kinds.scalar import identity
-from withhold.kinds.token import Tokenizer
+from withhold.kinds.token import KEY_SIZE_BYTES, Tokenizer
 from withhold.minimize.fast import Plan
 from withhold.minimize.run import bounds_of
 from withhold.minimize.scope import Scope
@@ -47,11 +47,15 @@ class Minimizer:
     ) -> None:
         """Make it ready. `subject`: the request's, in normal form and checked to be a target.
 
-        Raises: KeyUnavailable if the allowlist tokenizes and there is no `token_key` (16 bytes).
+        Raises: KeyUnavailable if the allowlist tokenizes and there is no `token_key`, or if there
+        is one that has not 16 bytes, needed or not.
         """
         tokenizes = any(entry.treatment is Treatment.TOKENIZE for entry in allowlist.leaves)
         if tokenizes and token_key is None:
             message = "the allowlist tokenizes addresses and there is no token key"
+            raise KeyUnavailable(message)
+        if token_key is not None and len(token_key) != KEY_SIZE_BYTES:
+            message = f"a token key has {KEY_SIZE_BYTES} bytes, not {len(token_key)}"
             raise KeyUnavailable(message)
         if (allowlist.resource.subject is None) != (subject is None):
             message = (
@@ -80,8 +84,11 @@ class Minimizer:
     def minimize(self, body: bytes) -> bytes:
         """Give what may leave of `body`, and add its counts to `tally`.
 
-        Raises: Malformed, Mismatch.
+        Raises: Malformed, Mismatch; TypeError for text: what a store sent is bytes.
         """
+        if not isinstance(body, bytes):
+            message = f"an answer is bytes, as the store sent it, not {type(body).__name__}"  # type: ignore[unreachable] # of a caller without types
+            raise TypeError(message)
         minimized = self.run(body)
         self.tally.add(minimized.tally)
         return self.empty_root if minimized.body is None else minimized.body

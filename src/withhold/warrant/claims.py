@@ -49,6 +49,11 @@ _REQUIRED: Final = (
     "callers",
 )
 _OPTIONAL: Final = ("served_at", "secrecy_until", "supersedes", "note")
+_ALL: Final = "`[]` is all that the instrument covers"
+_HINTS: Final = {"categories": _ALL, "fields": _ALL}
+_TARGET: Final = 'such as `{"kind": "id", "value": "@alice:example.test"}`'
+_FIELD: Final = 'such as `{"resource": "synapse/whois", "path": "$.user_id"}`'
+_INTERVAL: Final = 'such as `{"from": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}`'
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_LINE: Final = 1_024
@@ -66,7 +71,7 @@ _LATEST: Final = Instant(253_402_300_799)  # 9999-12-31, its last second
 def parse_claims(payload: bytes) -> Warrant:
     """Read a warrant's JSON; the digest is of exactly these bytes. Raises: WarrantError."""
     found = read_object(payload, "the warrant", MAX_PAYLOAD_BYTES)
-    check_members(found, "$", _REQUIRED, _OPTIONAL)
+    check_members(found, "$", _REQUIRED, _OPTIONAL, _HINTS)
     warrant = WarrantId(_id(found["id"], "$.id"))
     supersedes = _id(found["supersedes"], "$.supersedes") if "supersedes" in found else None
     if supersedes == warrant:
@@ -130,7 +135,7 @@ def _targets(found: object) -> frozenset[Target]:
 
 
 def _target(found: object, where: str) -> Target:
-    entry = take_object(found, where)
+    entry = take_object(found, where, _TARGET)
     check_members(entry, where, ("kind", "value"))
     kind = take_text(entry["kind"], f"{where}.kind")
     if kind not in _TARGET_KINDS:
@@ -159,7 +164,7 @@ def _fields(found: object) -> list[NamedField]:
 
 
 def _field(found: object, where: str) -> NamedField:
-    entry = take_object(found, where)
+    entry = take_object(found, where, _FIELD)
     check_members(entry, where, ("resource", "path"))
     resource = _line(entry["resource"], f"{where}.resource")
     store, slash, name = resource.partition("/")
@@ -185,7 +190,7 @@ def _callers(found: object) -> list[CallerName]:
 
 
 def _interval(found: object, where: str) -> Interval:
-    entry = take_object(found, where)
+    entry = take_object(found, where, _INTERVAL)
     check_members(entry, where, ("from", "until"))
     since = _instant(entry["from"], f"{where}.from")
     until = _instant(entry["until"], f"{where}.until")

@@ -8,7 +8,7 @@ a key is shown only if it looks like a word. Source: RFC 8259, RFC 7493 (I-JSON)
 import difflib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, NoReturn
 
 from withhold.errors import WarrantError
@@ -53,9 +53,16 @@ def read_object(data: bytes, what: str, max_bytes: int) -> dict[str, object]:
 
 
 def check_members(
-    found: dict[str, object], where: str, required: Collection[str], optional: Collection[str] = ()
+    found: dict[str, object],
+    where: str,
+    required: Collection[str],
+    optional: Collection[str] = (),
+    hints: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuse unknown and missing members. `where`: the object's path. Raises: WarrantError."""
+    """Refuse unknown and missing members. Raises: WarrantError.
+
+    `where`: the object's path; `hints`: what to write where a member is missing.
+    """
     known = [*required, *optional]
     for key in found:
         if key not in known:
@@ -65,13 +72,14 @@ def check_members(
             raise WarrantError(f"{name} is unknown", hint)
     missing = [key for key in required if key not in found]
     if missing:
-        raise WarrantError(f"`{where}` lacks {_listed(missing)}")
+        hint = next((hints[key] for key in missing if key in hints), "") if hints else ""
+        raise WarrantError(f"`{where}` lacks {_listed(missing)}", hint)
 
 
-def take_object(found: object, where: str) -> dict[str, object]:
-    """Give the object at `where`. Raises: WarrantError."""
+def take_object(found: object, where: str, hint: str = "") -> dict[str, object]:
+    """Give the object at `where`. `hint`: what one looks like. Raises: WarrantError."""
     if not isinstance(found, dict):
-        raise WarrantError(f"`{where}` must be an object")
+        raise WarrantError(f"`{where}` must be an object", hint)
     return found
 
 

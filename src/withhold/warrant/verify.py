@@ -6,6 +6,7 @@ signers are in force, and the instrument, are arguments; state, validity and cal
 for each request, elsewhere.
 """
 
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ BAD_SIGNATURE: Final = "bad-signature"
 SAME_SIGNER: Final = "same-signer"
 NEEDS_INTAKE: Final = "needs-intake"
 NEEDS_APPROVAL: Final = "needs-approval"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
 
 
 class Instrument(Protocol):
@@ -108,8 +111,9 @@ def _verify_signature(
     # Two signers of one name are a fault of the deployment file, and nobody guesses who was meant.
     named = [signer for signer in signers if signer.name == signature.key_id]
     if len(named) != 1:
-        # The name is the document's, so it is not repeated: it may be anything.
-        return Denial(UNKNOWN_SIGNER, f"{which} is by no signer in force")
+        # The name is the document's and may be anything: repeated only where it looks like one.
+        name = f"`{signature.key_id}`, " if _NAME.fullmatch(signature.key_id) else ""
+        return Denial(UNKNOWN_SIGNER, f"{which} is by {name}no signer in force")
     signer = named[0]
     try:
         key = Ed25519PublicKey.from_public_bytes(signer.public_key)
@@ -117,7 +121,8 @@ def _verify_signature(
     except (InvalidSignature, ValueError):
         return Denial(BAD_SIGNATURE, f"{which} is not valid for the key of `{signer.name}`")
     if signature.deployment != deployment:
-        return Denial(WRONG_DEPLOYMENT, f"{which} was made for another deployment")
+        message = f"{which} was made for another deployment: sign with `--deployment {deployment}`"
+        return Denial(WRONG_DEPLOYMENT, message)
     if signature.role is not signer.role:
         message = f"`{signer.name}` may sign as `{signer.role}`, not as `{signature.role}`"
         return Denial(WRONG_ROLE, f"{which} has a role that is not its signer's: {message}")
