@@ -97,27 +97,59 @@ def test_a_guess_fits_every_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "@alice:example.test", "QBUAZIFURK", "+442079460220", "192.0.2.1", "é", "x" * 41]
+    "key",
+    [
+        *("", "@alice:example.test", "QBUAZIFURK", "+442079460220", "192.0.2.1", "é", "x" * 41),
+        *("Alice Archer", "alice-archer", "alice.archer", "content-type"),
+    ],
 )
 def test_a_key_that_looks_like_data_makes_a_map(key: str) -> None:
     assert looks_like_data(key)
     assert paths({"devices": {key: {"ip": "192.0.2.1"}}}) == ["$.devices.* key", "$.devices.*.ip"]
 
 
-@pytest.mark.parametrize(
-    "key", ["name", "last_seen_ts", "odd.name", "@type", "ip4", "content-type"]
-)
+@pytest.mark.parametrize("key", ["name", "last_seen_ts", "ip4", "_type"])
 def test_a_key_that_looks_like_a_name_stays_one(key: str) -> None:
     assert not looks_like_data(key)
 
 
-def test_many_siblings_of_one_shape_make_a_map() -> None:
-    places = {name: {"lat": 1.5, "lon": 2.5} for name in ("home", "work", "gym")}
-    assert paths({"places": places}) == ["$.places.* key", "$.places.*.lat", "$.places.*.lon"]
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ({"lat": 1.5, "lon": 2.5}, {"lat": 1.5, "lon": "x"}, True),
+        ({"lat": 1.5, "lon": 2.5}, {"lat": 1.5}, True),
+        ({"lat": 1.5, "lon": 2.5, "at": 1}, {"lat": 1.5, "lon": 2.5, "by": 1}, True),
+        ({"a": 1, "b": 2, "c": 3, "d": 4}, {"a": 1, "b": 2, "c": 3, "e": 5}, True),
+        ({"id": 1, "name": "x"}, {"id": 1, "topic": "x"}, False),
+        ({"lat": 1.5}, {}, False),
+        ({"lat": 1.5}, [{"lat": 1.5}], False),
+        ({"lat": 1.5}, 1.5, False),
+    ],
+)
+def test_objects_with_nearly_the_same_members_make_a_map(
+    one: object, other: object, *, alike: bool
+) -> None:
+    found = paths({"known": {"alice": one, "bob": other}})
+    assert any("alice" in path for path in found) is not alike
+    assert ("$.known.* key" in found) is alike
+
+
+def test_an_object_without_members_is_as_the_others_are() -> None:
+    known = {"alice": {"since": 1}, "bob": {"since": 2}, "carol": {}}
+    assert paths({"known": known}) == ["$.known.* key", "$.known.*.since"]
+
+
+def test_one_name_that_is_declared_names_the_others() -> None:
+    known = {"sender": {"id": "a-1"}, "recipient": {"id": "a-2"}}
+    assert paths(known) == ["$.* key", "$.*.id"]
+    assert paths(known, field("$.sender.id")) == ["$.recipient.id"]
+
+
+def test_several_arrays_of_one_shape_make_a_map() -> None:
+    places = {name: [{"lat": 1.5}] for name in ("home", "work", "gym")}
+    assert paths({"places": places}) == ["$.places.* key", "$.places.*[*].lat"]
     two = {name: places[name] for name in ("home", "work")}
-    assert paths({"places": two})[0] == "$.places.home.lat"
-    other = {**places, "gym": {"lat": 1.5}}
-    assert paths({"places": other})[0] == "$.places.gym.lat"
+    assert paths({"places": two})[0] == "$.places.home[*].lat"
 
 
 def test_many_scalars_of_one_form_make_a_map() -> None:

@@ -3,11 +3,11 @@
 The answer is read as a person at a terminal would read it, to write a catalogue; nothing is let
 out by it, and everything it proposes is withheld until somebody declares it. Kinds are guessed
 from the form of values; no value is kept, and an object's key is kept only where it looks like a
-name and not like data.
+name and not like data. In doubt it is data: a store may key its objects by people's names.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -24,11 +24,12 @@ Json: TypeAlias = "Scalar | list[Json] | dict[str, Json]"
 Guess: TypeAlias = Form | None  # None: only `null` was seen
 Declared: TypeAlias = frozenset[tuple[Path, Part]]
 
-ALIKE_CONTAINERS: Final = 3  # so many members of one shape are more likely data than names
+ALIKE_OBJECTS: Final = 2  # so many objects with the same members may be people as well as parts
+ALIKE_CONTAINERS: Final = 3  # so many arrays of one shape are more likely data than names
 ALIKE_SCALARS: Final = 12  # likewise, where a shape says less
 MAX_NAME: Final = 40  # no member's name that we have seen is longer
 
-_NAME: Final = re.compile(r"@?[A-Za-z_][A-Za-z0-9_.\- ]*", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what a path need not quote
 _DATA: Final = re.compile(r"[0-9]{4}|[0-9A-F]{8}-|[A-Z0-9]{8}", re.ASCII)
 _HANDLE: Final = re.compile(r"[\x21-\x7e]*[0-9@:$!#/_\-][\x21-\x7e]*", re.ASCII)
 
@@ -176,11 +177,27 @@ def _is_map(place: _Place, path: Path, declared: Declared) -> bool:
         return Wild.MEMBERS in here
     if any(looks_like_data(name) for name in place.names):
         return True
+    if _are_alike(place.names.values()):
+        return True
     shapes = {_shape(inner) for inner in place.names.values()}
     if len(shapes) > 1:
         return False
     containers = all(inner.container for inner in place.names.values())
     return len(place.names) >= (ALIKE_CONTAINERS if containers else ALIKE_SCALARS)
+
+
+def _are_alike(places: Collection[_Place]) -> bool:
+    """Tell whether all are objects, and their members' names the same or nearly so.
+
+    Nearly: some lack what the largest has, or share at least half of all names with it.
+    """
+    if any(place.leaf or place.elements is not None for place in places):
+        return False
+    objects = [set(place.names) for place in places if place.names]
+    largest = max(objects, key=len, default=set())
+    return len(objects) >= ALIKE_OBJECTS and all(
+        each <= largest or 2 * len(each & largest) >= len(each | largest) for each in objects
+    )
 
 
 def _shape(place: _Place) -> str:

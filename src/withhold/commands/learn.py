@@ -4,6 +4,7 @@ Every line of the skeleton is commented out: what is not declared is withheld, a
 until a person says what it is. Kinds are guessed from the form of values; values are not printed.
 Member names are printed, except where they look like data: those are proposed as `.*`. A name that
 does not look like data may be somebody's all the same: read the skeleton before you share it.
+Where `.*` is wrong, declare one of the members by its name: the others are then listed by theirs.
 
   withhold learn synapse/whois < ANSWER.json
 """
