@@ -252,3 +252,26 @@ def test_no_fault_and_no_repr_says_what_a_warrant_holds() -> None:
         assert error.__cause__ is None
         assert error.__context__ is None or error.__suppress_context__
     assert "alice" not in repr(parse_claims(json.dumps(claims()).encode()))
+
+
+@pytest.mark.parametrize("lacking", ["categories", "fields"])
+def test_what_narrows_must_be_said_even_where_it_narrows_nothing(lacking: str) -> None:
+    data = claims()
+    del data[lacking]
+    with pytest.raises(WarrantError, match=f"lacks `{lacking}`") as caught:
+        parse_claims(json.dumps(data).encode())
+    assert caught.value.hint == "`[]` is all that the instrument covers"
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "form"),
+    [
+        ({"fields": ["$.user_id"]}, "$.fields[0]", '"resource": "synapse/whois"'),
+        ({"targets": ["@alice:example.test"]}, "$.targets[0]", '"kind": "id"'),
+        ({"period": "2026"}, "$.period", '"from": "'),
+    ],
+)
+def test_what_must_be_an_object_is_shown(changed: dict[str, object], where: str, form: str) -> None:
+    refused = fault(**changed)
+    assert refused.message == f"`{where}` must be an object"
+    assert form in refused.hint

@@ -126,6 +126,22 @@ def test_signers_are_those_now_in_force() -> None:
     assert reason(verify(approved(), signers=(INTAKE.signer, renewed))) == BAD_SIGNATURE
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("anna.smith-2", "signature 1 is by `anna.smith-2`, no signer in force"),
+        ("anna smith", "signature 1 is by no signer in force"),
+        ("anna\x1b[2J", "signature 1 is by no signer in force"),
+        ("a" * 65, "signature 1 is by no signer in force"),
+    ],
+)
+def test_an_unknown_signer_is_named_where_it_is_a_name(name: str, shown: str) -> None:
+    other = dataclasses.replace(INTAKE, signer=dataclasses.replace(INTAKE.signer, name=name))
+    found = verify(other.sign(payload()))
+    assert isinstance(found, Denial)
+    assert found.message == shown
+
+
 def test_two_signers_of_one_name_are_nobody() -> None:
     assert reason(verify(approved(), signers=(*SIGNERS, APPROVER.signer))) == UNKNOWN_SIGNER
 
@@ -175,7 +191,10 @@ def test_a_role_is_the_signers_own() -> None:
 
 
 def test_a_signature_for_another_deployment_is_refused() -> None:
-    assert reason(verify(approved(), deployment="example-prod")) == WRONG_DEPLOYMENT
+    refused = verify(approved(), deployment="example-prod")
+    assert reason(refused) == WRONG_DEPLOYMENT
+    assert isinstance(refused, Denial)
+    assert refused.hint == "sign with `--deployment example-prod`"
     mixed = APPROVER.sign(INTAKE.sign(payload()), deployment="example-prod")
     assert reason(verify(mixed)) == WRONG_DEPLOYMENT
 

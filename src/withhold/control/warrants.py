@@ -170,7 +170,7 @@ def _verified(office: Office, signed: SignedWarrant, document: bytes, at: Instan
     """Verify what is about to be kept: every signature in it is valid, or nothing is kept."""
     verdict = _verify(office, signed)
     if isinstance(verdict, Denial) and verdict.reason not in _WAITS:
-        raise Denied(verdict.reason, verdict.message)
+        raise Denied(verdict.reason, verdict.message, verdict.hint)
     valid = signed.warrant.valid
     if at >= valid.until:
         message = f"the warrant was valid until {print_instant(valid.until)}"
@@ -208,5 +208,7 @@ def _same_payload(held: SignedWarrant, given: SignedWarrant) -> tuple[Signature,
 def _verify(office: Office, signed: SignedWarrant) -> ApprovedWarrant | Denial:
     instrument: Instrument | None = office.bundle.policy.instruments.get(signed.warrant.instrument)
     if instrument is None:
-        return Denial("no-such-instrument", "the policy has no instrument of this name")
+        names = ", ".join(f"`{name}`" for name in sorted(office.bundle.policy.instruments))
+        message = "the policy has no instrument of this name"
+        return Denial("no-such-instrument", message, f"there are {names}")
     return verify_warrant(signed, office.signers, instrument, office.deployment)

@@ -58,6 +58,7 @@ class Denial:
 
     reason: str
     message: str
+    hint: str = ""
 
 
 def verify_warrant(
@@ -121,8 +122,8 @@ def _verify_signature(
     except (InvalidSignature, ValueError):
         return Denial(BAD_SIGNATURE, f"{which} is not valid for the key of `{signer.name}`")
     if signature.deployment != deployment:
-        message = f"{which} was made for another deployment: sign with `--deployment {deployment}`"
-        return Denial(WRONG_DEPLOYMENT, message)
+        hint = f"sign with `--deployment {deployment}`"
+        return Denial(WRONG_DEPLOYMENT, f"{which} was made for another deployment", hint)
     if signature.role is not signer.role:
         message = f"`{signer.name}` may sign as `{signer.role}`, not as `{signature.role}`"
         return Denial(WRONG_ROLE, f"{which} has a role that is not its signer's: {message}")
