@@ -98,7 +98,7 @@ def test_a_file_is_a_catalogue_or_a_policy() -> None:
         (
             'discloses = ["$.a"]',
             "discloses = []",
-            "`$.a` should be `withhold` and is `disclose` (covered)",
+            "`$.a` is `disclose` (covered) and the test does not list it",
         ),
         (
             "tokenizes",
@@ -118,8 +118,58 @@ def test_a_bundle_whose_tests_fail_is_not_loaded(old: str, new: str, fault: str)
 
 def test_a_test_does_not_contradict_itself() -> None:
     assert faults_of(changed('tokenizes = ["$.b[*].ip"]', 'tokenizes = ["$.a", "$.b[*].ip"]')) == [
-        f"{AT}: the test `what an order shows` expects `disclose` and `tokenize` of `$.a`"
+        f"{AT}: the test `what an order shows` fails: `$.a` should be `disclose` and `tokenize`"
     ]
+
+
+def test_a_test_is_one_fault_with_all_its_fields() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_bundle(changed(TEST.partition("discloses")[2], '= ["$.c"]\n'))
+    (fault,) = caught.value.faults
+    assert fault.message.splitlines() == [
+        "the test `what an order shows` fails:",
+        "  `$.a` is `disclose` (covered) and the test does not list it",
+        "  `$.b[*].ip` is `tokenize` (rule:tokens) and the test does not list it",
+        '  `$.c when d is "x"` should be `disclose` and is `withhold` (not-in-instrument)',
+    ]
+    assert fault.hint.splitlines() == [
+        "add it to `discloses`, if that is meant",
+        "add it to `tokenizes`, if that is meant",
+    ]
+
+
+SUBJECTLESS = 'path = "/r/{id}"\nsubject = { param = "id", kind = "id", confirm = false }\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        (
+            f"{SUBJECTLESS}snapshot = true\n",
+            SUBJECTLESS,
+            "say `snapshot = true`, or give it a record with a `time`",
+        ),
+        (
+            SUBJECTLESS,
+            'path = "/r/{id}"\n',
+            "give the resource, or a record around the field, a `subject`",
+        ),
+    ],
+)
+def test_a_test_that_fails_says_what_is_forgotten(old: str, new: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_bundle(changed(old, new))
+    (fault,) = caught.value.faults
+    assert fault.hint == hint
+    (warning,) = caught.value.warnings
+    assert (warning.file, warning.line, warning.hint) == ("catalogue/c.toml", 2, hint)
+    assert '`$.a`, `$.b[*].ip`, `$.c when d is "x"` can never leave' in warning.message
+
+
+def test_without_a_policy_test_that_fails_there_are_no_warnings_with_the_faults() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_bundle(changed('name = "r"', "nmae = 1"))
+    assert caught.value.warnings == ()
 
 
 # --- the digest
@@ -154,8 +204,14 @@ def test_whatever_is_said_differently_has_another_digest(old: str, new: str) -> 
 # --- warnings
 
 
+def said_of(files: dict[str, bytes]) -> tuple[str, ...]:
+    return tuple(
+        f"{each.file}:{each.line}: {each.message}" for each in bundle_warnings(parse_bundle(files))
+    )
+
+
 def warnings_of(old: str, new: str) -> tuple[str, ...]:
-    return bundle_warnings(parse_bundle(changed(old, new)))
+    return said_of(changed(old, new))
 
 
 def test_a_plain_bundle_has_no_warnings() -> None:
@@ -164,8 +220,8 @@ def test_a_plain_bundle_has_no_warnings() -> None:
 
 def test_keys_without_a_name_are_warned_of() -> None:
     assert warnings_of('"$.z"', '"$.y.*.z.*.x"') == (
-        "`s/q`: `$.y.*` has no `key`, so its keys leave as ordinals",
-        "`s/q`: `$.y.*.z.*` has no `key`, so its keys leave as ordinals",
+        "catalogue/c.toml:17: `s/q`: `$.y.*` has no `key`, so its keys leave as ordinals",
+        "catalogue/c.toml:17: `s/q`: `$.y.*.z.*` has no `key`, so its keys leave as ordinals",
     )
     key = '"$.y.*" = { key = { category = "traffic", kind = "id", data = "user", means = "m" } }\n'
     assert warnings_of('"$.z"', key + '"$.y.*.z"') == ()
@@ -182,7 +238,7 @@ ABOUT = 'subject = { param = "id", kind = "id", confirm = false }\n'
 def test_fields_that_can_never_leave_are_warned_of(without: str, why: str) -> None:
     head = f'path = "/q/{{id}}"\n{ABOUT}snapshot = true\n'
     warnings = warnings_of(head, head.replace(without, ""))
-    assert warnings == (f"`s/q`: `$.z` can never leave: {why}",)
+    assert warnings == (f"catalogue/c.toml:11: `s/q`: `$.z` can never leave: {why}",)
 
 
 UNMATCHED = "matches no field that an instrument covers"
@@ -198,13 +254,16 @@ UNMATCHED = "matches no field that an instrument covers"
 )  # fmt: skip
 def test_rules_that_do_nothing_are_warned_of(rule: str, warning: str) -> None:
     more = f'[[rule]]\nname = "idle"\n{rule}\n{RULE}'
-    assert warnings_of(RULE, more) == (f"the rule `idle` {warning}",)
+    assert warnings_of(RULE, more) == (f"policy/p.toml:7: the rule `idle` {warning}",)
 
 
 @pytest.mark.parametrize(
     ("title", "warnings"),
     [
-        ("An empty order", ("the instrument `none` covers nothing, and is no preservation",)),
+        (
+            "An empty order",
+            ("policy/p.toml:1: the instrument `none` covers nothing, and is no preservation",),
+        ),
         ("Preservation request", ()),
         ("European Preservation Order", ()),
     ],
@@ -226,11 +285,10 @@ SECOND = (
 def test_tokens_that_a_clear_value_decodes_are_warned_of() -> None:
     some = changed('"$.c"', SECOND)["catalogue/c.toml"]
     only = (ORDER + RULE.replace('kind = "ip"', 'path = "$.b[*].ip"')).encode()
-    bundle = parse_bundle({"catalogue/c.toml": some, "policy/p.toml": only})
-    (warning,) = bundle_warnings(bundle)
+    (warning,) = said_of({"catalogue/c.toml": some, "policy/p.toml": only})
     assert warning == (
-        "`order` tokenizes `$.b[*].ip` of `s/r` and discloses `$.b[*].ip2` of `s/r`:"
-        " the clear `ip` decodes the token"
+        "policy/p.toml:1: `order` tokenizes `$.b[*].ip` of `s/r` and discloses `$.b[*].ip2`"
+        " of `s/r`: the clear `ip` decodes the token"
     )
 
 
@@ -256,8 +314,8 @@ def test_a_key_in_the_clear_decodes_tokens_too() -> None:
         "catalogue/c.toml": files["catalogue/c.toml"],
         "policy/p.toml": (ORDER + RULE + 'resource = "s/r"\n').encode(),
     }
-    (warning,) = bundle_warnings(parse_bundle(clear))
-    assert warning.startswith("`order` tokenizes `$.b[*].ip` of `s/r` and discloses `$.y.* key`")
+    (warning,) = said_of(clear)
+    assert "tokenizes `$.b[*].ip` of `s/r` and discloses `$.y.* key`" in warning
 
 
 # --- what is shipped

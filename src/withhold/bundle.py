@@ -4,24 +4,32 @@ A bundle is whole or it is not loaded: every document sound, every reference goo
 passed. Its digest is of what the documents say, however they are laid out or split into files.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import rfc8785
 
-from withhold.allowlist.compile import compile_widest, matches
+from withhold.allowlist.compile import compile_widest
+from withhold.allowlist.doubts import NEEDS, Places, find_doubts
 from withhold.allowlist.model import Entry
-from withhold.catalogue.model import Catalogue, Resource
+from withhold.catalogue.model import Catalogue
 from withhold.catalogue.parse import parse_catalogue
 from withhold.digest import digest_of
-from withhold.names import Category, Digest, InstrumentName, Kind, Part, Reason, Treatment
-from withhold.paths import Wild, print_path
-from withhold.policy.model import Instrument, Policy, PolicyTest
+from withhold.errors import Fault
+from withhold.names import Digest, Treatment
+from withhold.paths import parse_path, print_path
+from withhold.policy.model import Policy, PolicyTest
 from withhold.policy.parse import parse_policy
 from withhold.toml.faults import Faults
 from withhold.toml.read import read_toml
 from withhold.toml.table import Table
+
+_LISTS: Final = {
+    Treatment.DISCLOSE: "discloses",
+    Treatment.TOKENIZE: "tokenizes",
+    Treatment.GENERALIZE: "generalizes",
+}
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,14 @@ class Bundle:
     catalogue: Catalogue
     policy: Policy
     digest: Digest
+    places: Places = field(default_factory=dict, repr=False, compare=False)
 
 
 def parse_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Parse and test a bundle. `files`: by path in the folder, `catalogue/*.toml`, `policy/*.toml`.
 
-    Raises: ConfigError with every fault, at its file and line.
+    Raises: ConfigError with every fault, at its file and line; where only policy tests fail, with
+    the warnings too.
     """
     faults = Faults()
     read = {name: read_toml(name, files[name], faults) for name in sorted(files)}
@@ -50,23 +60,19 @@ def parse_bundle(files: Mapping[str, bytes]) -> Bundle:
     policy = parse_policy(policies, resources)
     faults.check()
     catalogue = Catalogue({name: each for name, each in resources.items() if each is not None})
+    digest = _digest(catalogues, policies)
+    bundle = Bundle(catalogue, policy, digest, _places(catalogues, policies))
     for test in policy.tests:
         _run(test, catalogue, policy, faults)
-    faults.check()
-    return Bundle(catalogue, policy, _digest(catalogues, policies))
+    if faults:
+        raise faults.error(bundle_warnings(bundle))  # they may say why a test fails
+    return bundle
 
 
-def bundle_warnings(bundle: Bundle) -> tuple[str, ...]:
-    """Give what is no fault and may not be meant, each in one line."""
-    resources = list(bundle.catalogue.resources.values())
-    found = (
-        *_nameless_keys(resources),
-        *_unreachable(resources),
-        *_idle_rules(bundle),
-        *_empty_instruments(bundle.policy),
-        *_decodable_tokens(bundle),
-    )
-    return tuple(dict.fromkeys(found))
+def bundle_warnings(bundle: Bundle) -> tuple[Fault, ...]:
+    """Give what is no fault and may not be meant, by file and line."""
+    found = find_doubts(bundle.catalogue, bundle.policy, bundle.places)
+    return tuple(sorted(found, key=lambda fault: (fault.file, fault.line)))
 
 
 def _within(read: Mapping[str, Table | None], folder: str) -> list[Table]:
@@ -74,21 +80,35 @@ def _within(read: Mapping[str, Table | None], folder: str) -> list[Table]:
 
 
 def _run(test: PolicyTest, catalogue: Catalogue, policy: Policy, faults: Faults) -> None:
-    """Run a policy test: each field that is not treated as the test says is a fault."""
+    """Run a policy test: all fields that are not treated as it says are one fault."""
     instrument = policy.instruments[test.instrument]
     allowlist = compile_widest(instrument, policy, catalogue.resources[test.resource])
+    said: list[str] = []
+    hints: dict[str, None] = {}
     for entry in allowlist.entries:
         expected = _expected(test, entry)
-        if len(expected) > 1:
-            said = " and ".join(f"`{each}`" for each in expected)
-            message = f"the test `{test.name}` expects {said} of `{entry.field.label}`"
-            faults.add(test.file, test.line, message, "a field is treated in one way")
-        elif expected != [entry.treatment]:
-            message = (
-                f"the test `{test.name}` fails: `{entry.field.label}` should be `{expected[0]}`"
-                f" and is `{entry.treatment}` ({entry.reason})"
-            )
-            faults.add(test.file, test.line, message)
+        if expected != [entry.treatment]:
+            message, hint = _explain(expected, entry)
+            said.append(message)
+            if hint:
+                hints[hint] = None
+    if said:
+        lines = " " + said[0] if len(said) == 1 else "".join(f"\n  {each}" for each in said)
+        message = f"the test `{test.name}` fails:{lines}"
+        faults.add(test.file, test.line, message, "\n".join(hints))
+
+
+def _explain(expected: list[Treatment], entry: Entry) -> tuple[str, str]:
+    """Say how a field is treated, how it should be, and what could be done about it."""
+    field = f"`{entry.field.label}`"
+    if len(expected) > 1:
+        both = " and ".join(f"`{each}`" for each in expected)
+        return f"{field} should be {both}", "a field is treated in one way"
+    done = f"is `{entry.treatment}` ({entry.reason})"
+    if expected == [Treatment.WITHHOLD]:
+        hint = f"add it to `{_LISTS[entry.treatment]}`, if that is meant"
+        return f"{field} {done} and the test does not list it", hint
+    return f"{field} should be `{expected[0]}` and {done}", NEEDS.get(entry.reason, "")
 
 
 def _expected(test: PolicyTest, entry: Entry) -> list[Treatment]:
@@ -102,76 +122,24 @@ def _expected(test: PolicyTest, entry: Entry) -> list[Treatment]:
     return [each for each, texts in said.items() if names & set(texts)] or [Treatment.WITHHOLD]
 
 
-def _nameless_keys(resources: Iterable[Resource]) -> Iterator[str]:
-    for resource in resources:
-        maps = {
-            field.path[: i + 1]
-            for field in resource.fields
-            for i, segment in enumerate(field.path)
-            if segment is Wild.MEMBERS
-        }
-        keyed = {field.path for field in resource.fields if field.part is Part.KEY}
-        for path in sorted(map(print_path, maps - keyed)):
-            yield f"`{resource.name}`: `{path}` has no `key`, so its keys leave as ordinals"
-
-
-def _unreachable(resources: Iterable[Resource]) -> Iterator[str]:
-    """Find fields that no instrument could let out: their place lacks somebody, or a time."""
-    everything = Instrument(InstrumentName(""), "", "", frozenset(Category), 1)
-    needs = {
-        Reason.NO_SUBJECT: "no record around it says whom it is about",
-        Reason.UNDATED: "no record around it says when it was, and there is no `snapshot`",
-    }
-    for resource in resources:
-        for entry in compile_widest(everything, Policy({}, (), ()), resource).entries:
-            if entry.treatment is Treatment.WITHHOLD:
-                need = needs[Reason(entry.reason)]
-                yield f"`{resource.name}`: `{entry.field.label}` can never leave: {need}"
-
-
-def _idle_rules(bundle: Bundle) -> Iterator[str]:
-    for rule in bundle.policy.rules:
-        if rule.treatment is Treatment.DISCLOSE:
-            yield f"the rule `{rule.name}` decides nothing: what it lets through was let through"
-        elif not any(
-            field.category in instrument.covers and matches(rule, field, resource, instrument)
-            for resource in bundle.catalogue.resources.values()
-            for field in resource.fields
-            for instrument in bundle.policy.instruments.values()
-        ):
-            yield f"the rule `{rule.name}` matches no field that an instrument covers"
-
-
-def _empty_instruments(policy: Policy) -> Iterator[str]:
-    for instrument in policy.instruments.values():
-        words = f"{instrument.name} {instrument.title}".lower()
-        if not instrument.covers and "preserv" not in words:
-            yield f"the instrument `{instrument.name}` covers nothing, and is no preservation"
-
-
-def _decodable_tokens(bundle: Bundle) -> Iterator[str]:
-    """Find instruments whose answers show in the clear what other answers tokenize.
-
-    A warrant either names no field, or gets none that it does not name: two sets of allowlists.
-    """
-    for instrument in bundle.policy.instruments.values():
-        for named in (False, True):
-            places: dict[tuple[Kind, Treatment], str] = {}
-            for resource in bundle.catalogue.resources.values():
-                for entry in compile_widest(
-                    instrument, bundle.policy, resource, named=named
-                ).covered:
-                    # Of keys only the clear ones count: any other treatment makes them ordinals.
-                    if entry.field.part is Part.VALUE or entry.treatment is Treatment.DISCLOSE:
-                        place = f"`{entry.field.label}` of `{resource.name}`"
-                        places.setdefault((entry.field.form.kind, entry.treatment), place)
-            for (kind, treatment), place in places.items():
-                clear = places.get((kind, Treatment.DISCLOSE))
-                if treatment is Treatment.TOKENIZE and clear is not None:
-                    yield (
-                        f"`{instrument.name}` tokenizes {place} and discloses {clear}:"
-                        f" the clear `{kind}` decodes the token"
-                    )
+def _places(catalogues: Iterable[Table], policies: Iterable[Table]) -> Places:
+    """Give where everything stands that documents without a fault declare."""
+    found: dict[tuple[str, ...], tuple[str, int]] = {}
+    for document in catalogues:
+        for table in document.tables("resource"):
+            name = f"{document.members['store']}/{table.members['name']}"
+            found["resource", name] = (table.source.file, table.line())
+            fields = table.table("fields")
+            for key, _ in () if fields is None else fields.each():
+                path = print_path(parse_path(key))
+                found["field", name, path] = (table.source.file, table.line("fields", key))
+    for document in policies:
+        instruments = document.table("instrument", required=False)
+        for key, _ in () if instruments is None else instruments.each():
+            found["instrument", key] = (document.source.file, document.line("instrument", key))
+        for table in document.tables("rule"):
+            found["rule", str(table.members["name"])] = (table.source.file, table.line())
+    return found
 
 
 def _digest(catalogues: Iterable[Table], policies: Iterable[Table]) -> Digest:

@@ -88,8 +88,14 @@ def parse_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> B
     try:
         return parse_bundle(files)
     except ConfigError as error:
-        faults = [_placed(Path(folder), fault) for fault in error.faults]
-    raise ConfigError(*faults)
+        faults = [placed(folder, fault) for fault in error.faults]
+        warnings = tuple(placed(folder, fault) for fault in error.warnings)
+    raise ConfigError(*faults, warnings=warnings)
+
+
+def placed(folder: str | os.PathLike[str], fault: Fault) -> Fault:
+    """Give a fault or warning of a bundle with its file's name as it is reached from here."""
+    return Fault(str(Path(folder) / fault.file), fault.line, fault.message, fault.hint)
 
 
 def read_bundle(folder: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -156,10 +162,6 @@ def _bundle_files(folder: Path) -> Iterator[tuple[str, bytes]]:
             raise ConfigError(Fault(str(inner), 0, message, hint))
         for path in sorted(inner.glob("*.toml")):
             yield f"{name}/{path.name}", _read(path, str(path))
-
-
-def _placed(folder: Path, fault: Fault) -> Fault:
-    return Fault(str(folder / fault.file), fault.line, fault.message, fault.hint)
 
 
 def _read(path: Path, shown: str) -> bytes:

@@ -58,12 +58,16 @@ class Fault:
 
 
 class ConfigError(CallerError):
-    """Catalogue, policy or deployment are at fault; `faults` lists every one that was found."""
+    """Catalogue, policy or deployment are at fault; `faults` lists every one that was found.
 
-    def __init__(self, *faults: Fault) -> None:
+    `warnings` are what may explain them, and none of the message.
+    """
+
+    def __init__(self, *faults: Fault, warnings: tuple[Fault, ...] = ()) -> None:
         """At least one fault."""
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
+        self.warnings = warnings
 
 
 class WarrantError(CallerError):

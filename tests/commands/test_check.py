@@ -92,7 +92,19 @@ def test_warnings_of_the_bundle_are_said(folder: Path) -> None:
     assert len(said) == 1
     assert "idle" in said[0]
     done = run("check", "--json", cwd=folder)
-    assert [each["file"] for each in json.loads(done.out)["warnings"]] == ["config"]
+    assert [each["file"] for each in json.loads(done.out)["warnings"]] == [
+        "config/policy/orders.toml"
+    ]
+
+
+def test_a_failing_policy_test_hides_no_warning(folder: Path) -> None:
+    catalogue = folder / "config" / "catalogue" / "chat.toml"
+    catalogue.write_text(catalogue.read_text().replace("snapshot = true\n", ""))
+    code, said = check(folder)
+    assert code == 1
+    assert [line.partition(":")[0] for line in said if line[0] != " "] == ["warning", "error"]
+    assert said[0].startswith("warning: config/catalogue/chat.toml:4: ")
+    assert "can never leave" in said[0]
 
 
 def test_production_asks_for_a_deployment(folder: Path) -> None:

@@ -40,9 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = deployment = None
     try:
         bundle = config.load(folder).bundle
-        warnings += [Fault(str(folder), 0, text) for text in bundle_warnings(bundle)]
+        warnings += [config.placed(folder, each) for each in bundle_warnings(bundle)]
     except ConfigError as error:
         faults += error.faults
+        warnings += error.warnings
     if file.exists() or arguments.production:
         try:
             deployment = config.load_deployment(file)
@@ -123,7 +124,8 @@ def _fault(file: Path, deployment: Deployment, at: KeyPath, message: str, hint: 
 
 def _print(folder: Path, bundle: Bundle | None, faults: list[Fault], warnings: list[Fault]) -> None:
     for warning in warnings:
-        warn(f"{warning.file}: {warning.message}")
+        line = f":{warning.line}" if warning.line else ""
+        warn(f"{warning.file}{line}: {warning.message}", warning.hint)
     if faults:
         complain(ConfigError(*faults))
     if bundle is not None:

@@ -32,9 +32,10 @@ class Faults:
         if self._found:
             raise self.error()
 
-    def error(self) -> ConfigError:
+    def error(self, warnings: tuple[Fault, ...] = ()) -> ConfigError:
         """Give what was found as an error, by file and line."""
-        return ConfigError(*sorted(self._found, key=lambda fault: (fault.file, fault.line)))
+        found = sorted(self._found, key=lambda fault: (fault.file, fault.line))
+        return ConfigError(*found, warnings=warnings)
 
 
 def did_you_mean(text: str, known: Collection[str]) -> str:
