@@ -323,6 +323,35 @@ async def test_nor_by_a_client_that_does_not_read(tmp_path: Path) -> None:
         done.set()
 
 
+async def test_nor_does_a_large_answer(tmp_path: Path) -> None:
+    """Nobody reads it, and buffers hold no more than a part of it."""
+    size = 40_000_000
+    limits = Limits(store_timeout_s=5.0, max_answer_bytes=2**26)
+    said = http(json.dumps({"id": ALICE, "name": "n" * size}).encode())
+    path = f"/stores/shop/v1/accounts/{ALICE}"
+    async with (
+        streaming(tmp_path, said, limits=limits) as (it, where),
+        polling(it),
+        talking(where, request(path)) as client,
+    ):
+        await client.head()
+        closed = asyncio.Event()
+        _tell_of_closing(it, closed)
+        await revoke(it, tmp_path)
+        await asyncio.wait_for(closed.wait(), 1.0)
+        assert stages(it) == [(Stage.RELEASE, "disclosed"), (Stage.CLOSING, "incomplete")]
+        with contextlib.suppress(ConnectionError):
+            assert len(await client.reader.read()) < size
+
+
+async def test_a_large_answer_is_whole(tmp_path: Path) -> None:
+    said = http(json.dumps({"id": ALICE, "name": "n" * 1_000_000}).encode())
+    async with streaming(tmp_path, said) as (it, where), polling(it):
+        status, body, _ = await ask(where, f"/stores/shop/v1/accounts/{ALICE}")
+        assert (status, len(json.loads(body)["name"])) == (200, 1_000_000)
+        assert stages(it) == [(Stage.RELEASE, "disclosed")]
+
+
 def _tell_of_closing(it: Plane, closed: asyncio.Event) -> None:
     append = it.parts.ledger.append
 

@@ -18,7 +18,7 @@ from withhold.minimize.minimizer import Minimized, Minimizer
 from withhold.minimize.tally import Tally
 from withhold.ports import Store
 from withhold.proxy.ask import ask, read_lines, read_whole, walk
-from withhold.proxy.disclosure import Clerk, Disclosure, Sent, whole
+from withhold.proxy.disclosure import INCOMPLETE, Clerk, Disclosure, Sent, whole
 from withhold.proxy.pages import join_pages
 from withhold.proxy.problem import problem_of
 from withhold.proxy.reply import Reply
@@ -27,6 +27,8 @@ from withhold.proxy.target import build_target
 from withhold.proxy.warrants import Standing, check_standing
 from withhold.proxy.watch import Watch
 from withhold.receipt import Stage
+
+PIECE_BYTES: Final = 64 * 2**10  # of a whole answer; the server's own buffer is no larger
 
 _JSON: Final = "application/json"
 
@@ -120,7 +122,7 @@ async def _deliver_pages_as_lines(delivery: Delivery, store: Store, page: Page) 
 
 
 async def _stream(delivery: Delivery, batches: AsyncIterator[list[bytes]]) -> Sent:
-    async with Watch(partial(_check, delivery), delivery.reply.gone) as watch:
+    async with _watch(delivery) as watch:
         return await stream(
             delivery.disclosure,
             delivery.minimizer,
@@ -145,8 +147,37 @@ async def _send_whole(delivery: Delivery, body: bytes | None, tally: Tally) -> S
     await delivery.clerk.release(delivery.disclosure, Stage.RELEASE, sent)
     # CRASH: from here on the entry says `disclosed`, though nothing may have left.
     headers = [*delivery.disclosure.headers(_JSON), ("Content-Digest", str(sent.digest))]
-    await delivery.reply.whole(200, headers, content)
+    if len(content) <= PIECE_BYTES:
+        await delivery.reply.whole(200, headers, content)
+    else:
+        await _send_pieces(delivery, headers, content, sent)
     return sent
+
+
+async def _send_pieces(
+    delivery: Delivery, headers: list[tuple[str, str]], content: bytes, sent: Sent
+) -> None:
+    """Send a large answer as fast as it is read, and stop where its warrant does.
+
+    Whoever reads slowly would else go on reading after a revocation (contract §6). What is broken
+    off is shorter than its `Content-Length` says, and has a closing entry.
+    """
+    ended = False
+    try:
+        async with _watch(delivery) as watch:
+            await delivery.reply.begin([*headers, ("Content-Length", str(len(content)))])
+            for at in range(0, len(content), PIECE_BYTES):
+                await watch.wait(delivery.reply.more(content[at : at + PIECE_BYTES]))
+        await delivery.reply.end()
+        ended = True
+    finally:
+        if not ended:
+            note = delivery.clerk.note(delivery.disclosure, Stage.CLOSING, INCOMPLETE, sent)
+            await asyncio.shield(asyncio.ensure_future(note))
+
+
+def _watch(delivery: Delivery) -> Watch:
+    return Watch(partial(_check, delivery), delivery.reply.gone)
 
 
 @asynccontextmanager
