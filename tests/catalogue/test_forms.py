@@ -58,6 +58,7 @@ def test_what_is_wrong_with_a_form_is_said(text: str, faults: list[str]) -> None
     ("text", "hint"),
     [
         ('kind = "phone", region = "gb"', "did you mean `GB`?"),
+        ('kind = "phone", region = "UK"', "did you mean `GB`?"),
         ('kind = "timestamp", unit = "rfc-3339"', "did you mean `rfc3339`?"),
         ('kind = "phone", format = "x"', "the only one is `msisdn`"),
     ],

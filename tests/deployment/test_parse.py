@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,13 @@ def test_a_deployment_knows_where_its_parts_stand() -> None:
     assert lines.of(("store", 0, "base_url")) == 17
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.2:8470", "127.0.0.1:8471"])
+def test_planes_listen_apart(listen: str) -> None:
+    found = parse(WHOLE.replace("[::1]:8471", listen))
+    assert found.control_plane != found.data_plane
+    assert parse(re.sub(r'listen = ".*"', 'listen = "127.0.0.1:0"', WHOLE)).data_plane.port == 0
+
+
 def test_what_is_left_out_has_defaults() -> None:
     found = parse(
         without(
@@ -168,6 +176,8 @@ def test_all_that_is_missing_is_said_at_once() -> None:
         ("[data_plane]", "[dataplane]", "2: `dataplane` is unknown here"),
         ("listen = ", "listne = ", "3: `listne` is unknown here"),
         ("127.0.0.1:8470", "127.0.0.1", "3: `127.0.0.1` is no address to listen on"),
+        ("[::1]:8471", "127.0.0.1:8470", "5: both planes listen at the same address"),
+        ("[::1]:8471", "0.0.0.0:8470", "5: both planes listen at the same address"),
         ("redis_url", "redis", "7: `redis` is unknown here"),
         ('"redis:', '"http:', "7: the cache's URL is not one of Redis"),
         ("sqlite:///var/withhold.db", "sqlite://", "9: the database's URL is not one"),

@@ -168,3 +168,4 @@ def test_what_is_wrong_with_a_url_is_said_without_it(
     (found,) = faults.error().faults
     assert found.message == fault
     assert "hush" not in str(found)
+    assert "postgresql" not in found.hint

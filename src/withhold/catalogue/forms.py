@@ -23,6 +23,7 @@ _OWNERS: Final = {
     "format": Kind.PHONE,
     "pattern": Kind.ID,
 }
+_REGIONS: Final = {"UK": "GB"}  # ISO 3166-1 reserves it, and means another code
 _MSISDN: Final = "msisdn"
 
 # What a pattern is made of: escapes, sets, groups, repetitions, and everything else.
@@ -79,7 +80,8 @@ def _phone(table: Table, region: Text | None, written: Text | None) -> Form | No
         table.fault("`region` and `format` exclude each other", hint, "format")
         return None
     if region is not None and region.value not in phonenumbers.SUPPORTED_REGIONS:
-        hint = did_you_mean(region.value.upper(), phonenumbers.SUPPORTED_REGIONS)
+        code = _REGIONS.get(region.value.upper(), region.value.upper())
+        hint = did_you_mean(code, phonenumbers.SUPPORTED_REGIONS)
         region.fault(f"`{region.value}` is no region, such as `GB`", hint)
         return None
     if written is not None and written.value != _MSISDN:

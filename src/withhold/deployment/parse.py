@@ -33,6 +33,7 @@ _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 911
 _OWN_HEADERS: Final = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "te", "transfer-encoding"}
 )
+_EVERY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, never listened at
 
 
 def parse_deployment(data: bytes, file: Path) -> Deployment:
@@ -55,6 +56,7 @@ def _deployment(document: Table, file: Path) -> Deployment:
     name = document.name("deployment")
     data_plane = _listen(document, "data_plane")
     control_plane = _listen(document, "control_plane")
+    _check_apart(data_plane, control_plane, document)
     redis = _text(document, "cache", "redis_url", required=False)
     url = _text(document, "database", "url")
     keys = _text(document, "keys", "path")
@@ -92,6 +94,15 @@ def _text(document: Table, key: str, inner: str, *, required: bool = True) -> Te
 def _listen(document: Table, key: str) -> Listen:
     text = _text(document, key, "listen")
     return (None if text is None else read_listen(text)) or Listen("", 0)
+
+
+def _check_apart(one: Listen, other: Listen, document: Table) -> None:
+    """Check that both planes can listen; port 0 is any that is free."""
+    hosts = {one.host.lower(), other.host.lower()}
+    if one.port == other.port != 0 and (len(hosts) == 1 or hosts & _EVERY_HOST):
+        hint = "each plane has a port of its own: callers must not reach the control plane"
+        message = "both planes listen at the same address"
+        document.fault(message, hint, "control_plane", "listen")
 
 
 def _stores(document: Table, folder: Path) -> list[StoreEntry]:

@@ -83,7 +83,7 @@ def read_database_url(text: Text, folder: Path) -> Secret | str | None:
     elif _POSTGRESQL.fullmatch(url.scheme) and _has_host(url):
         return text.value
     else:
-        hint = "`sqlite:///path`, with three slashes; or `postgresql://host/name`"
+        hint = "`sqlite:///path`, with three slashes; PostgreSQL is of a later issue"
         text.fault("the database's URL is not one", hint)
     return None
 
