@@ -3,6 +3,7 @@
 OLD and NEW are configuration folders; `live` is what the running Withhold serves. Every instrument
 is compared on every resource and field, for warrants that name the field and for those that don't.
 The verdict is `equal`, `narrower`, `wider` or `incomparable`: anything else that decides changed.
+A line gives a field, what of it differs, and the instruments under which it does.
 
   withhold diff config /path/of/new/config
   withhold diff live config
@@ -16,6 +17,7 @@ from pathlib import Path
 from withhold import config
 from withhold.allowlist.diff import Change, Verdict, diff, verdict_of
 from withhold.bundle import Bundle, parse_bundle
+from withhold.commands.difference import joined
 from withhold.commands.options import add_json
 from withhold.commands.service import Unreachable, add_token_file, service
 from withhold.terminal import Exit, Ink, out, out_json, paint, table
@@ -54,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return Exit.DONE
     out(paint(verdict, Ink.BOLD, _INK[verdict]))
-    rows = [_row(change) for change in changes]
-    for line, change in zip(table(rows), changes, strict=True):
+    joint = list(joined(changes))
+    for line, (change, _) in zip(table([row for _, row in joint]), joint, strict=True):
         out(paint(line, _INK[change.verdict]))
     return Exit.DONE
 
@@ -75,17 +77,6 @@ def _load(place: str, arguments: argparse.Namespace) -> Bundle:
         message = "the service did not answer with its bundle"
         raise Unreachable(message)
     return parse_bundle(files)
-
-
-def _row(change: Change) -> list[str]:
-    named = "  (named)" if change.named else ""
-    return [
-        change.verdict,
-        change.instrument,
-        change.resource,
-        change.label,
-        f"{change.old} -> {change.new}{named}",
-    ]
 
 
 def _as_json(change: Change) -> dict[str, object]:
