@@ -70,8 +70,15 @@ def test_leaves_nothing_behind(played: subprocess.CompletedProcess[str]) -> None
 
 
 def test_stays_up_with_commands_that_work_as_they_stand() -> None:
+    # Buffered as for anybody: what is shown must have left before the demo waits.
+    environment = {name: v for name, v in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+        COMMAND,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
