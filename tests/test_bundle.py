@@ -62,7 +62,6 @@ def test_nothing_is_a_bundle_too() -> None:
 def test_every_fault_of_every_file_is_said() -> None:
     files = changed('name = "r"', "nmae = 1") | {"policy/q.toml": b"[[rule]]\n"}
     assert faults_of(files) == [
-        "catalogue/c.toml:2: `name` is missing",
         "catalogue/c.toml:3: `nmae` is unknown here",
         "policy/p.toml:14: there is no resource `s/r`",
         "policy/q.toml:1: `name` is missing",

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.catalogue.written import HEAD, faults_of, field, hints_of, resource_of
+from tests.catalogue.written import ABOUT, HEAD, faults_of, field, hints_of, resource_of
 from withhold.catalogue.model import Record, RecordSubject, RecordTime
 from withhold.kinds.form import Form
 from withhold.names import Kind, Unit
@@ -184,4 +184,42 @@ def test_two_records_agree_about_the_shape() -> None:
     )
     assert faults_of(text) == [
         "18: the subject of `$`, `rows`, is a container: `$.rows[*]` lies beneath it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        (field("$.rows[*].at", 'kind = "timestamp"'), "7: a timestamp needs a `unit`"),
+        (field("$.rows[*].at", STAMP).replace("means", "meaning"), "7: `meaning` is unknown here"),
+        (field("rows[*].at", STAMP), "7: `rows[*].at` does not begin with `$`"),
+        (
+            f'"$.rows[*].at" = [{{ when = {{ field = "k", is = 1 }}, {STAMP} }}]\n',
+            "7: `category` is missing",
+        ),
+    ],
+)
+def test_a_field_at_fault_is_declared_all_the_same(written: str, fault: str) -> None:
+    text = HEAD + ABOUT + "[resource.fields]\n" + written + RECORD
+    text += 'each = "$.rows[*]"\ntime = "at"\n'
+    assert faults_of(text)[0] == fault.replace("7", "8", 1)
+    assert {each.partition(":")[0] for each in faults_of(text)} == {"8"}
+    lookup = 'resolves = { to = "$.rows[*].at", kind = "id" }\n'
+    said = faults_of(text.replace(ABOUT, ABOUT + lookup))
+    assert {each.partition(":")[0] for each in said} == {"9"}
+
+
+def test_fields_that_are_missing_are_one_fault() -> None:
+    text = HEAD + "[resource.feilds]\n" + RECORD + 'each = "$.rows[*]"\ntime = "at"\n'
+    assert faults_of(text) == ["6: `feilds` is unknown here"]
+
+
+def test_a_field_at_fault_beside_a_sound_one_is_declared_too() -> None:
+    text = HEAD + "[resource.fields]\n" + field("$.rows[*].a")
+    text += field("$.rows[*].at", 'kind = "timestamp"') + RECORD
+    assert faults_of(text + 'each = "$.rows[*]"\ntime = "at"\n') == [
+        "8: a timestamp needs a `unit`"
+    ]
+    assert faults_of(text + 'each = "$.rows[*]"\ntime = "ta"\n')[1:] == [
+        "11: the time of `$.rows[*]`, `ta`, is not declared"
     ]

@@ -209,3 +209,15 @@ def test_keys_that_are_free_to_choose_are_known() -> None:
     assert list(it.table.each()) == [("x", 1), ("y", 2)]
     it.table.done()
     assert it.faults == []
+
+
+def test_a_key_that_is_misspelt_is_not_missing_too() -> None:
+    it = Reader('meaning = "x"\nmeans_ = "y"\n')
+    assert value_of(it.table, "means") is None
+    assert value_of(it.table, "kind") is None
+    it.table.done()
+    assert it.faults == [
+        "1: `kind` is missing",
+        "1: `meaning` is unknown here | did you mean `means`?",
+        "2: `means_` is unknown here | did you mean `means`?",
+    ]

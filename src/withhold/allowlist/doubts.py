@@ -111,10 +111,8 @@ def _decodings(
         found: dict[tuple[Kind, Treatment], str] = {}
         for resource in resources:
             for entry in compile_widest(instrument, policy, resource, named=named).covered:
-                # Of keys only the clear ones count: any other treatment makes them ordinals.
-                if entry.field.part is Part.VALUE or entry.treatment is Treatment.DISCLOSE:
-                    place = f"`{entry.field.label}` of `{resource.name}`"
-                    found.setdefault((entry.field.form.kind, entry.treatment), place)
+                place = f"`{entry.field.label}` of `{resource.name}`"
+                found.setdefault((entry.field.form.kind, entry.treatment), place)
         for (kind, treatment), place in found.items():
             clear = found.get((kind, Treatment.DISCLOSE))
             if treatment is Treatment.TOKENIZE and clear is not None:

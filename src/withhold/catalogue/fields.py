@@ -23,23 +23,31 @@ class Declared:
     table: Table
 
 
-def read_fields(table: Table) -> list[Declared]:
-    """Read the fields of a resource, in the file's order."""
+def read_fields(table: Table) -> tuple[list[Declared], set[Path]]:
+    """Read the fields of a resource, in the file's order, and the paths of those at fault.
+
+    `()` among these: what its path should be can't be told.
+    """
     declared: list[Declared] = []
+    faulty: set[Path] = set()
     first: dict[Path, str] = {}
     for key, value in table.each():
         path = _path(table, key)
         if path is None:
+            faulty.add(())
             continue
         if path in first:
             at = table.line(first[path])
             table.fault(f"`{key}` is declared twice: first in line {at}", "", key)
             continue
         first[path] = key
+        faults = len(table.source.faults)
         declared += (
             _variants(table, key, path) if isinstance(value, list) else _one(table, key, path)
         )
-    return declared
+        if len(table.source.faults) > faults:
+            faulty.add(path)
+    return declared, faulty
 
 
 def is_data(text: str) -> bool:

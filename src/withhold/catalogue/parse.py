@@ -73,11 +73,11 @@ def _resource(store: str, name: str, template: Template | None, table: Table) ->
     snapshot = table.flag("snapshot")
     resolves = read_resolves(table)
     entries = table.table("fields")
-    declared = [] if entries is None else read_fields(entries)
+    declared, faulty = ([], {()}) if entries is None else read_fields(entries)
     drafts = read_records(table.tables("records"))
     table.done()
 
-    shape = Shape()
+    shape = Shape(faulty)
     declared = _placed(declared, shape)
     fields = _by_path(declared)
     records = [check_record(draft, fields, shape) for draft in drafts]
@@ -85,7 +85,7 @@ def _resource(store: str, name: str, template: Template | None, table: Table) ->
     if page is not None:
         _check_pages(page[1], declared, shape)
     if resolves is not None:
-        _check_resolves(*resolves, fields)
+        _check_resolves(*resolves, fields, shape)
     if template is None or len(table.source.faults) > faults:
         return None
     return Resource(
@@ -152,8 +152,10 @@ def _check_pages(cursor: Place, declared: Iterable[Declared], shape: Shape) -> N
             each.table.fault(f"the pages of `{each.field.label}` don't join", hint)
 
 
-def _check_resolves(resolves: Resolves, place: Place, fields: Fields) -> None:
+def _check_resolves(resolves: Resolves, place: Place, fields: Fields, shape: Shape) -> None:
     found = fields.get(resolves.to, ())
+    if shape.is_unclear(resolves.to):
+        return
     if not found:
         text = print_path(resolves.to)
         hint = did_you_mean(text, {print_path(path) for path in fields})

@@ -67,6 +67,8 @@ def check_record(draft: Draft, fields: Fields, shape: Shape) -> Record | None:
         return None
     if draft.time is None:
         return Record(draft.each, draft.subject, None)
+    if shape.is_unclear((*draft.each, *draft.time[0])):
+        return None
     time = _time(draft, draft.time, fields)
     return None if time is None else Record(draft.each, draft.subject, time)
 
@@ -146,6 +148,8 @@ def _is_element(draft: Draft, fields: Fields, shape: Shape) -> bool:
     itself = draft.subject is not None and draft.subject.fields == ((),)
     scalar = each in shape.leaves
     if not scalar and each not in shape.ways:
+        if shape.is_unclear(each):
+            return False
         places = {path[:i] for path in fields for i, way in enumerate(path) if way not in _WILD}
         hint = did_you_mean(print_path(each), {print_path(place) for place in places})
         table.fault(f"nothing is declared beneath {draft.what}", hint, "each")

@@ -4,6 +4,7 @@ A place is a leaf or a container; a container holds names, elements or members k
 only decides (a record's subject and time, `when`, `confirm`, a cursor) is a leaf like any other.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,8 +32,14 @@ class Claim:
 class Shape:
     """The tree, as far as claims agree about it."""
 
+    # Fields at fault: they are declared, and what refers to them is not at fault, too.
+    faulty: Collection[Path] = ()
     leaves: set[Path] = field(default_factory=set)
     ways: dict[Path, set[Segment]] = field(default_factory=dict)  # what leads on from a container
+
+    def is_unclear(self, path: Path) -> bool:
+        """Tell whether a field at fault stands at a path or beneath it, or may do so."""
+        return any(not place or place[: len(path)] == path for place in self.faulty)
 
     def wild(self, path: Path) -> Wild | None:
         """Give the wildcard that leads on from a place, if one does: then nothing else does."""

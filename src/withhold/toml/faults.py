@@ -21,11 +21,17 @@ class Faults:
         """Give how many there are."""
         return len(self._found)
 
-    def add(self, file: str, line: int, message: str, hint: str = "") -> None:
+    def add(self, file: str, line: int, message: str, hint: str = "") -> Fault:
         """Note a fault. Raises: ConfigError with what there is, once there is too much."""
-        self._found.append(Fault(file, line, message, hint))
+        fault = Fault(file, line, message, hint)
+        self._found.append(fault)
         if len(self._found) >= MAX_FAULTS:
             self.check()
+        return fault
+
+    def withdraw(self, fault: Fault) -> None:
+        """Take a fault back that another one says better."""
+        self._found.remove(fault)
 
     def check(self) -> None:
         """Pass if nothing is at fault. Raises: ConfigError."""
@@ -40,10 +46,16 @@ class Faults:
 
 def did_you_mean(text: str, known: Collection[str]) -> str:
     """Give the hint for a word that is none of `known`."""
-    nearest = difflib.get_close_matches(text, sorted(known)[:_MAX_KNOWN], n=1, cutoff=0.5)
-    if nearest:
-        return f"did you mean `{nearest[0]}`?"
+    near = nearest(text, known)
+    if near is not None:
+        return f"did you mean `{near}`?"
     return f"known: {listed(sorted(known))}" if known else ""
+
+
+def nearest(text: str, known: Collection[str], cutoff: float = 0.5) -> str | None:
+    """Give the word of `known` that is most like a text, if one is. `cutoff`: 1 is the same."""
+    found = difflib.get_close_matches(text, sorted(known)[:_MAX_KNOWN], n=1, cutoff=cutoff)
+    return found[0] if found else None
 
 
 def listed(words: Iterable[str]) -> str:

@@ -11,7 +11,8 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from withhold.toml.faults import Faults, did_you_mean
+from withhold.errors import Fault
+from withhold.toml.faults import Faults, did_you_mean, nearest
 from withhold.toml.lines import KeyPath, Lines
 
 MAX_TEXT: Final = 1_000  # characters
@@ -54,6 +55,7 @@ class Table:
         self.path = path
         self.members = members
         self._asked: set[str] = set()
+        self._missing: dict[str, Fault] = {}
 
     def __contains__(self, key: str) -> bool:
         """Tell whether a key is there."""
@@ -63,15 +65,19 @@ class Table:
         """Give the line of the table, or of what stands `at` a path in it."""
         return self.source.lines.of((*self.path, *at))
 
-    def fault(self, message: str, hint: str = "", *at: str | int) -> None:
+    def fault(self, message: str, hint: str = "", *at: str | int) -> Fault:
         """Note a fault of the table, or of what stands `at` a path in it."""
-        self.source.faults.add(self.source.file, self.line(*at), message, hint)
+        return self.source.faults.add(self.source.file, self.line(*at), message, hint)
 
     def done(self) -> None:
-        """Report every key that nobody asked for."""
+        """Report every key that nobody asked for; one that is misspelt is not missing, too."""
         for key in self.members:
             if key not in self._asked:
-                self.fault(f"`{key}` is unknown here", did_you_mean(key, self._asked), key)
+                meant = nearest(key, self._missing)
+                if meant is not None:
+                    self.source.faults.withdraw(self._missing.pop(meant))
+                hint = did_you_mean(key, self._asked if meant is None else {meant})
+                self.fault(f"`{key}` is unknown here", hint, key)
 
     def text(self, key: str, *, required: bool = True, exact: bool = False) -> Text | None:
         """Give a string of one line; `exact`: it may be empty, or have space around it."""
@@ -216,7 +222,7 @@ class Table:
     def _has(self, key: str, *, required: bool) -> bool:
         self._asked.add(key)
         if required and key not in self.members:
-            self.fault(f"`{key}` is missing")
+            self._missing[key] = self.fault(f"`{key}` is missing")
         return key in self.members
 
     def _text(self, value: object, *at: str | int, exact: bool = False) -> Text | None:
