@@ -212,13 +212,13 @@ class Service:
         yield [said, "warrant", "register", signed]
         for signer in approvers:
             key = str(self.folder / f"{signer}.key")
-            approving = ("--key", key, "--signer", signer)
+            approving = ("--key", key, "--signer", signer, "--yes")
             yield [said, "warrant", "approve", claims["id"], *approving]
 
     def approve(self, warrant: str, signer: str, verb: str = "approve") -> None:
         """Approve a warrant, or resume it, by an approver's signature."""
         key = str(self.folder / f"{signer}.key")
-        self.command("warrant", verb, warrant, "--key", key, "--signer", signer)
+        self.command("warrant", verb, warrant, "--key", key, "--signer", signer, "--yes")
 
     def receipts(self) -> list[Json]:
         """Give the ledger's receipts in their order, read past Withhold from its database."""
