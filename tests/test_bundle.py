@@ -240,6 +240,54 @@ def test_fields_that_can_never_leave_are_warned_of(without: str, why: str) -> No
     assert warnings == (f"catalogue/c.toml:11: `s/q`: `$.z` can never leave: {why}",)
 
 
+def test_a_data_category_that_is_nearly_one_is_warned_of() -> None:
+    files = changed('data = "user.name"', 'data = "user.nmae"')
+    one, other = bundle_warnings(parse_bundle(files))
+    assert (one.file, one.line, one.hint) == ("catalogue/c.toml", 8, "did you mean `user.name`?")
+    assert one.message == (
+        "`s/r`: `user.nmae`, the data of `$.a`, is not in the taxonomy: rules by `data` may miss it"
+    )
+    assert other.line == 17
+
+
+@pytest.mark.parametrize(
+    ("confirm", "kind", "hint"),
+    [
+        ("$.user_id", "id", "did you mean `$.user.uid`?"),
+        ("$.user.uid", "id", None),
+        ("$.user_id", "text", None),  # nobody's identifier
+        ("$.quite['another thing']", "id", None),
+    ],
+)
+def test_a_confirmation_that_is_nearly_a_field_is_warned_of(
+    confirm: str, kind: str, hint: str | None
+) -> None:
+    text = CATALOGUE.replace("$.z", "$.user.uid").replace('"text"', f'"{kind}"')
+    head, mark, tail = text.rpartition("confirm = false")
+    assert mark
+    files = {"catalogue/c.toml": f'{head}confirm = "{confirm}"{tail}'.encode()}
+    found = [(each.line, each.hint) for each in bundle_warnings(parse_bundle(files))]
+    assert found == ([] if hint is None else [(14, hint)])
+
+
+@pytest.mark.parametrize(
+    ("after", "hint"),
+    [
+        ("$.metta.next", "did you mean `$.meta.…`?"),
+        ("$.meta.next", None),
+        ("$.next", None),
+        ("$.quite.other", None),
+    ],
+)
+def test_a_cursor_that_is_nearly_beside_a_field_is_warned_of(after: str, hint: str | None) -> None:
+    page = f'page = {{ next = "{after}", param = "from", max = 9 }}\n'
+    text = CATALOGUE.replace("$.z", "$.meta.total")
+    head, mark, tail = text.rpartition("snapshot = true")
+    files = {"catalogue/c.toml": f"{head}{page}{mark}{tail}".encode()}
+    found = [(each.line, each.hint) for each in bundle_warnings(parse_bundle(files))]
+    assert found == ([] if hint is None else [(15, hint)])
+
+
 UNMATCHED = "matches no field that an instrument covers"
 
 

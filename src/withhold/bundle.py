@@ -129,6 +129,8 @@ def _places(catalogues: Iterable[Table], policies: Iterable[Table]) -> Places:
         for table in document.tables("resource"):
             name = f"{document.members['store']}/{table.members['name']}"
             found["resource", name] = (table.source.file, table.line())
+            for key in ("subject", "page"):
+                found[key, name] = (table.source.file, table.line(key))
             fields = table.table("fields")
             for key, _ in () if fields is None else fields.each():
                 path = print_path(parse_path(key))

@@ -9,15 +9,17 @@ from typing import Final, TypeAlias
 
 from withhold.allowlist.compile import compile_widest, matches
 from withhold.allowlist.model import Entry
-from withhold.catalogue.model import Catalogue, Resource
+from withhold.catalogue.model import Catalogue, Field, Resource
+from withhold.catalogue.taxonomy import misspelt
 from withhold.errors import Fault
 from withhold.names import Category, InstrumentName, Kind, Part, Reason, Treatment
 from withhold.paths import Wild, print_path
 from withhold.policy.model import Instrument, Policy
-from withhold.toml.faults import listed
+from withhold.toml.faults import listed, nearest
 
-# Where things are written: `("rule", name)`, `("instrument", name)`, `("resource", name)` and
-# `("field", name of the resource, path)`, each with its file and line.
+# Where things are written: `("rule", name)`, `("instrument", name)`; by the resource's name
+# `("resource", name)`, `("subject", name)`, `("page", name)` and `("field", name, path)`; each with
+# its file and line.
 Places: TypeAlias = Mapping[tuple[str, ...], tuple[str, int]]
 
 NEEDS: Final[Mapping[str, str]] = {
@@ -28,6 +30,7 @@ _LACKS: Final = {
     Reason.NO_SUBJECT: "no record around it says whom it is about",
     Reason.UNDATED: "no record around it says when it was, and there is no `snapshot`",
 }
+_NEAR: Final = 0.6  # of a place's text, 1 is the same
 _EVERYTHING: Final = Instrument(InstrumentName(""), "", "", frozenset(Category), 1)
 
 
@@ -37,6 +40,8 @@ def find_doubts(catalogue: Catalogue, policy: Policy, places: Places) -> Iterato
     for resource in resources:
         yield from _nameless_keys(resource, places)
         yield from _unreachable(resource, places)
+        yield from _misspelt_data(resource, places)
+        yield from _misspelt_places(resource, places)
     yield from _idle_rules(policy, resources, places)
     yield from _empty_instruments(policy, places)
     yield from _decodable_tokens(policy, resources, places)
@@ -66,6 +71,49 @@ def _unreachable(resource: Resource, places: Places) -> Iterator[Fault]:
         fields = listed(entry.field.label for entry in entries)
         message = f"`{resource.name}`: {fields} can never leave: {_LACKS[reason]}"
         yield Fault(*places["resource", resource.name], message, NEEDS[reason])
+
+
+def _misspelt_data(resource: Resource, places: Places) -> Iterator[Fault]:
+    """Find data categories that are nearly one of the taxonomy's."""
+    found: dict[str, list[Field]] = {}
+    for field in resource.fields:
+        found.setdefault(field.data, []).append(field)
+    for data, fields in found.items():
+        meant = misspelt(data)
+        if meant is not None:
+            labels = listed(field.label for field in fields)
+            message = f"`{resource.name}`: `{data}`, the data of {labels}, is not in the taxonomy"
+            place = places["field", resource.name, print_path(fields[0].path)]
+            yield Fault(*place, f"{message}: rules by `data` may miss it", _meant(meant))
+
+
+def _misspelt_places(resource: Resource, places: Places) -> Iterator[Fault]:
+    """Find where answer and subject, or one page and the next, may be looked for in vain.
+
+    Neither place need be declared, so only one that is nearly a declared one is in doubt.
+    """
+    name = resource.name
+    leaves = {f.path: f.form.kind for f in resource.fields if f.part is Part.VALUE}
+    subject = resource.subject
+    if subject is not None and subject.confirm is not None and subject.confirm not in leaves:
+        alike = {print_path(path) for path, kind in leaves.items() if kind is subject.form.kind}
+        meant = nearest(print_path(subject.confirm), alike, _NEAR)
+        if meant is not None:
+            what = f"`confirm`, `{print_path(subject.confirm)}`"
+            message = f"`{name}`: nothing is declared at {what}: answers may never agree"
+            yield Fault(*places["subject", name], message, _meant(meant))
+    if resource.page is not None:
+        around = resource.page.next[:-1]
+        objects = {path[:i] for path in leaves for i in range(len(path))}
+        meant = nearest(print_path(around), set(map(print_path, objects)), _NEAR)
+        if meant is not None and around not in objects:
+            what = f"`page.next`, `{print_path(resource.page.next)}`"
+            message = f"`{name}`: nothing is declared around {what}: there may be no next page"
+            yield Fault(*places["page", name], message, _meant(f"{meant}.…"))
+
+
+def _meant(text: str) -> str:
+    return f"did you mean `{text}`?"
 
 
 def _idle_rules(policy: Policy, resources: Iterable[Resource], places: Places) -> Iterator[Fault]:
