@@ -15,6 +15,7 @@ from withhold.policy.model import Policy
 from withhold.starter import TEST_PERSON
 from withhold.toml.lines import KeyPath
 from withhold.warrant.model import Signer
+from withhold.warrant.verify import person_of
 
 # Whoever holds the first must not hold any of the others: nobody watches over himself.
 APART: Final = {
@@ -106,7 +107,7 @@ def _persons(signers: Iterable[Signer]) -> Iterator[Weakness]:
         if signer.person.startswith(TEST_PERSON):
             message = f"the signer `{signer.name}` is a test signer"
             yield Weakness(("signer", i, "person"), message, "`withhold keys signer` makes a key")
-        held = roles[_person(signer)]
+        held = roles[person_of(signer)]
         if held and signer.role not in held:
             message = f"the person of `{signer.name}` signs both as intake and as approver"
             yield Weakness(("signer", i, "person"), message, "these must be two persons")
@@ -115,7 +116,7 @@ def _persons(signers: Iterable[Signer]) -> Iterator[Weakness]:
 
 def _too_few(signers: Iterable[Signer], policy: Policy) -> Iterator[Weakness]:
     persons = {
-        role: {_person(signer) for signer in signers if signer.role is role} for role in SignerRole
+        role: {person_of(each) for each in signers if each.role is role} for role in SignerRole
     }
     if not persons[SignerRole.INTAKE]:
         yield Weakness(("signer",), "nobody can sign as intake", "list a signer with that role")
@@ -125,7 +126,3 @@ def _too_few(signers: Iterable[Signer], policy: Policy) -> Iterator[Weakness]:
             asked = f"`{instrument.name}` asks for {instrument.approvals} approvals"
             message = f"{asked}, and the persons who can approve are {approvers}"
             yield Weakness(("signer",), message, "list more signers with the role `approve`")
-
-
-def _person(signer: Signer) -> str:
-    return " ".join(signer.person.split()).casefold()

@@ -135,11 +135,11 @@ def _is_same(one: Signer, other: Signer) -> bool:
     return (
         one.name == other.name
         or one.public_key == other.public_key
-        or _person(one) == _person(other)
+        or person_of(one) == person_of(other)
     )
 
 
-def _person(signer: Signer) -> str:
+def person_of(signer: Signer) -> str:
     """Give a person's name in one spelling: of letters, of case, of space, of what is not seen."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", signer.person).casefold())
     return " ".join("".join(c for c in folded if unicodedata.category(c) != "Cf").split())
