@@ -70,7 +70,8 @@ def _parse_fields(values: list[bytes]) -> frozenset[Path] | None:
         return None
     paths = _parse_list(b",".join(values))
     if paths is None:
-        raise BadRequest("the header `Withhold-Fields` is not a list of paths as strings")
+        message = "the header `Withhold-Fields` is not a list of paths as strings"
+        raise BadRequest(message + ', such as `"$.a", "$.b"`')
     return frozenset(paths)
 
 
