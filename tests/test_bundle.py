@@ -453,4 +453,4 @@ def test_no_change_of_a_file_is_a_traceback(name: str, at: int, length: int, new
     text = SMALL[name].decode()
     damaged = text[:at] + new + text[at + length :]
     with contextlib.suppress(ConfigError):
-        parse_bundle({**SMALL, name: damaged.encode()})
+        bundle_warnings(parse_bundle({**SMALL, name: damaged.encode()}))
