@@ -308,6 +308,7 @@ async def test_a_resumption_is_of_now(plane: Plane, seconds: int) -> None:
             "wrong-role",
         ),
     ],
+    ids=["intake", "everybody", "a stranger", "intake as approver"],
 )
 async def test_only_an_approver_resumes(plane: Plane, sign: Callable[[], bytes], code: str) -> None:
     statement = sign()
