@@ -13,7 +13,7 @@ import argparse
 import json
 
 from withhold.adapters.freezes import add_freeze, make_folder
-from withhold.commands.frozen import add_freeze_arguments, describe, node_folder
+from withhold.commands.frozen import add_freeze_arguments, describe, named, node_folder
 from withhold.commands.service import service
 from withhold.ports import Freeze
 from withhold.terminal import Exit, out, out_json
@@ -34,9 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         add_freeze(folder, freeze)
         where = f"by file in {folder}"
     else:
-        named = {"store": freeze.store, "instrument": freeze.instrument}
-        body = {name: each for name, each in named.items() if each is not None}
-        service(arguments).post("/freezes", json.dumps(body).encode())
+        service(arguments).post("/freezes", json.dumps(named(freeze)).encode())
         where = "on all nodes"
     if arguments.json:
         out_json({"frozen": describe(freeze), "where": where})

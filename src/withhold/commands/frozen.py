@@ -51,6 +51,12 @@ def _check_instrument(folder: Path, name: InstrumentName) -> None:
         raise BadRequest(message, f"there are {', '.join(sorted(instruments))}")
 
 
+def named(freeze: Freeze) -> dict[str, str]:
+    """Give what the freeze names, as the control plane is told."""
+    members = {"store": freeze.store, "instrument": freeze.instrument}
+    return {name: each for name, each in members.items() if each is not None}
+
+
 def describe(freeze: Freeze) -> str:
     """Say in words what a freeze holds."""
     return frozen({"store": freeze.store, "instrument": freeze.instrument})

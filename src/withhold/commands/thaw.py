@@ -9,7 +9,7 @@ file, on the control plane's own machine; with -c by removing the file from a no
 import argparse
 
 from withhold.adapters.freezes import make_folder, remove_freeze
-from withhold.commands.frozen import add_freeze_arguments, describe, node_folder
+from withhold.commands.frozen import add_freeze_arguments, describe, named, node_folder
 from withhold.commands.service import service
 from withhold.commands.status import frozen
 from withhold.ports import Freeze
@@ -32,9 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         remove_freeze(folder, freeze)
         where = f"by file in {folder}"
     else:
-        named = {"store": freeze.store, "instrument": freeze.instrument}
-        params = {name: each for name, each in named.items() if each is not None}
-        answer = service(arguments).delete("/freezes", params)
+        answer = service(arguments).delete("/freezes", named(freeze))
         still = [frozen(each) for each in answer["freezes"]]
         where = "on all nodes, and by file on the control plane's machine"
     if arguments.json:
