@@ -8,7 +8,7 @@ QUIET := --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 
 # What decides what leaves: nothing in these folders may go untested.
-PURE := catalogue policy warrant allowlist minimize
+PURE := catalogue policy warrant allowlist minimize ledger
 comma := ,
 empty :=
 space := $(empty) $(empty)
@@ -94,7 +94,7 @@ lock: | $(BIN)/python ## resolve the locks anew (UPGRADE=1: to the newest releas
 	test -x $(VENV)-lock/bin/uv || $(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install $(QUIET) uv==$(UV)
 	$(COMPILE) --group dev -o requirements-dev.lock pyproject.toml
-	$(COMPILE) -c requirements-dev.lock -o requirements.lock pyproject.toml
+	$(COMPILE) --extra postgresql -c requirements-dev.lock -o requirements.lock pyproject.toml
 
 UV := 0.13.9
 # For every platform and each Python from 3.11; an index is nobody's business but the user's.

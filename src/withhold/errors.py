@@ -8,6 +8,7 @@ Exceptions are for the malformed and the broken. A denial that the law asks for 
     │   ├── ConfigError      a catalogue, policy or deployment file is at fault
     │   ├── WarrantError     a warrant or its signatures are not in the form they must have
     │   ├── BadRequest       a request or a command is not in the form it must have
+    │   ├── Unproven         what was given does not prove what it says
     │   └── Denied           the order does not reach this; carries a reason
     ├── StoreError           the store's: its answer can't be used
     │   ├── Malformed        not RFC 8259, not UTF-8, or past a limit
@@ -76,6 +77,10 @@ class WarrantError(CallerError):
 
 class BadRequest(CallerError):
     """A request or a command is not in the form that it must have."""
+
+
+class Unproven(CallerError):
+    """A proof, a signature or a copy of the ledger does not prove what it says."""
 
 
 class Denied(CallerError):
