@@ -184,6 +184,10 @@ class PostgresqlServer(Server):
         above = [binaries, *binaries.parents]
         if USER is None or all(folder.stat().st_mode & 0o001 for folder in above):
             return binaries
-        copied = self._folder / "postgresql"
-        shutil.copytree(binaries.parent, copied, ignore=shutil.ignore_patterns("include"))
-        return copied / "bin"
+        package = binaries.parents[1]
+        # The libraries of a wheel lie beside its package, and are found from there.
+        for each in (package, package.with_name(f"{package.name}.libs")):
+            if each.is_dir():
+                left_out = shutil.ignore_patterns("include")
+                shutil.copytree(each, self._folder / each.name, ignore=left_out)
+        return self._folder / binaries.relative_to(package.parent)
