@@ -1,4 +1,8 @@
+import base64
 import hashlib
+import hmac
+import re
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -14,7 +18,11 @@ from hypothesis import strategies as st
 
 from withhold.errors import KeyUnavailable
 from withhold.keyring import (
+    KeyKind,
     KeyRing,
+    commit_target,
+    ledger_keys,
+    opens_target,
     parse_private_key,
     parse_public_key,
     print_private_key,
@@ -24,10 +32,16 @@ from withhold.keyring import (
     unwrap_key,
     wrap_key,
 )
-from withhold.names import WarrantId
+from withhold.names import Kind, WarrantId
 
 W1, W2 = WarrantId("W-1"), WarrantId("W-2")
-RING = KeyRing(encryption={1: b"\x01" * 32, 2: b"\x02" * 32}, cache={3: b"c" * 32, 1: b"d" * 32})
+RING = KeyRing(
+    encryption={1: b"\x01" * 32, 2: b"\x02" * 32},
+    cache={3: b"c" * 32, 1: b"d" * 32},
+    ledger={10: b"new" + bytes(29), 2: b"old" + bytes(29)},
+    commitment={1: b"\x03" * 32, 2: b"\x04" * 32},
+)
+PHONE = "+442079460220"
 KEY = bytes(range(16))
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -83,6 +97,84 @@ def test_only_a_key_of_its_size_is_wrapped_and_a_longer_one_not_opened() -> None
 def test_the_highest_version_is_used() -> None:
     assert RING.encryption_version == 2
     assert RING.cache_key == b"c" * 32
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_ring_has_keys_of_every_kind(kind: KeyKind) -> None:
+    assert RING.of(kind) is getattr(RING, kind.value)
+
+
+def test_every_version_signs_the_ledger_oldest_first() -> None:
+    keys = ledger_keys(RING)
+    assert {version: key.private_bytes_raw()[:3] for version, key in keys.items()} == {
+        2: b"old",
+        10: b"new",
+    }
+    assert list(keys) == [2, 10]
+
+
+@given(st.text(max_size=10), st.sampled_from(Kind), st.text(max_size=20))
+def test_a_commitment_opens_to_its_target(name: str, kind: Kind, value: str) -> None:
+    warrant = WarrantId(name)
+    commitment = commit_target(RING, warrant, kind, value)
+    assert re.fullmatch(r"2\.[A-Za-z0-9_-]{43}", commitment)
+    assert commit_target(RING, warrant, kind, value) == commitment
+    assert opens_target(RING, commitment, warrant, kind, value)
+
+
+def test_a_commitment_is_what_it_was() -> None:
+    # What the ledger holds must open in ten years: this never changes.
+    parts = b"withhold target commitment v1\0" + b"".join(
+        len(part).to_bytes(8, "big") + part for part in (b"W-1", b"phone", PHONE.encode())
+    )
+    mac = hmac.digest(b"\x04" * 32, parts, "sha256")
+    expected = "2.pc5E717PultBHbQtK9hUyvRrfCr43BPotdQzr2ASiWc"
+    assert commit_target(RING, W1, Kind.PHONE, PHONE) == expected
+    assert expected == "2." + base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("warrant", "kind", "value"),
+    [
+        (W2, "phone", PHONE),
+        (W1, "id", PHONE),
+        (W1, "phone", "+442079460221"),
+        # The same characters, divided in another way.
+        (WarrantId("W-1p"), "hone", PHONE),
+        (W1, f"phone{PHONE[0]}", PHONE[1:]),
+    ],
+)
+def test_a_commitment_opens_to_no_other_target(warrant: WarrantId, kind: str, value: str) -> None:
+    commitment = commit_target(RING, W1, Kind.PHONE, PHONE)
+    assert not opens_target(RING, commitment, warrant, kind, value)
+    assert commit_target(RING, warrant, kind, value) != commitment
+
+
+def test_a_commitment_opens_by_the_key_that_made_it() -> None:
+    older = replace(RING, commitment={1: RING.commitment[1]})
+    commitment = commit_target(older, W1, Kind.PHONE, PHONE)
+    assert commitment.startswith("1.")
+    assert opens_target(RING, commitment, W1, Kind.PHONE, PHONE)
+    assert not opens_target(RING, f"2{commitment[1:]}", W1, Kind.PHONE, PHONE)
+    newer = replace(RING, commitment={2: RING.commitment[2]})
+    with pytest.raises(KeyUnavailable, match="version 1 of the commitment key is missing"):
+        opens_target(newer, commitment, W1, Kind.PHONE, PHONE)
+
+
+@pytest.mark.parametrize("index", range(2, 45))
+def test_any_changed_character_of_a_commitment_is_found(index: int) -> None:
+    # The last character has two bits to spare: another spelling of the same bytes is no commitment.
+    commitment = commit_target(RING, W1, Kind.PHONE, PHONE)
+    for character in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
+        changed = commitment[:index] + character + commitment[index + 1 :]
+        assert opens_target(RING, changed, W1, Kind.PHONE, PHONE) == (changed == commitment)
+
+
+@pytest.mark.parametrize(
+    "commitment", ["", "2", "2.", "2." + "A" * 42, "02." + "A" * 43, "2." + "é" * 43, "2.\n"]
+)
+def test_what_is_no_commitment_opens_to_nothing(commitment: str) -> None:
+    assert not opens_target(RING, commitment, W1, Kind.PHONE, PHONE)
 
 
 def test_no_repr_holds_a_key() -> None:

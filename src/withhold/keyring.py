@@ -1,16 +1,22 @@
-"""Keys: what they are, how a warrant's token key is wrapped, how the others are written. Pure.
+"""Keys: what they are, what is wrapped, signed and committed with them. Pure.
 
 A token key rests in the database under AES key wrap (RFC 3394), by a key that HKDF (RFC 5869)
 derives from the key-encryption key for this warrant alone: a wrapped key that was moved to another
 warrant does not open. Both need no nonce, so there is none to repeat, and every build of
 `cryptography` has them, which is not so for AES-SIV and AES-GCM-SIV.
+
+The ledger names a target by a keyed commitment: a phone number's plain digest is found by trying
+all numbers, and one that were the same under every warrant would tell which warrants name whom.
 """
 
 import base64
 import binascii
 import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,19 +35,41 @@ from withhold.errors import KeyUnavailable
 from withhold.kinds.token import KEY_SIZE_BYTES
 from withhold.names import WarrantId
 
-SECRET_BYTES: Final = 32  # of a key-encryption key, of a cache key, of a caller's token
+SECRET_BYTES: Final = 32  # of every key in a ring, and of a caller's token
 TOKEN_PREFIX: Final = "wh_"  # noqa: S105 - lets a secret scanner know a caller's token by sight
 PUBLIC_KEY_BYTES: Final = 32  # RFC 8032 §5.1.5
 
 _INFO: Final = b"withhold token key wrap v1\0"
+_TARGET: Final = b"withhold target commitment v1\0"
+_COMMITMENT: Final = re.compile(r"([1-9][0-9]{0,8})\.[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+class KeyKind(StrEnum):
+    """What a deployment's own keys are for."""
+
+    ENCRYPTION = "encryption"  # wraps the token keys of warrants
+    CACHE = "cache"  # authenticates what the cache holds
+    LEDGER = "ledger"  # signs the ledger's checkpoints: an Ed25519 seed (RFC 8032 §5.1.5)
+    COMMITMENT = "commitment"  # commits to the targets that the ledger names
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """A deployment's own keys. Of each, the highest version is used and all can be read with."""
+    """A deployment's own keys, 32 bytes each, by version: at least one of every kind.
 
-    encryption: Mapping[int, bytes] = field(repr=False)  # key-encryption keys, by version
-    cache: Mapping[int, bytes] = field(repr=False)  # cache-authentication keys, by version
+    Of each kind the highest version is used and all can be read with; with every version of the
+    ledger's key a checkpoint is signed, so that who verifies can change over in between.
+    """
+
+    encryption: Mapping[int, bytes] = field(repr=False)
+    cache: Mapping[int, bytes] = field(repr=False)
+    ledger: Mapping[int, bytes] = field(repr=False)
+    commitment: Mapping[int, bytes] = field(repr=False)
+
+    def of(self, kind: KeyKind) -> Mapping[int, bytes]:
+        """Give the keys of a kind, by version."""
+        keys: Mapping[int, bytes] = getattr(self, kind.value)
+        return keys
 
     @property
     def encryption_version(self) -> int:
@@ -77,6 +105,38 @@ def unwrap_key(ring: KeyRing, warrant: WarrantId, version: int, wrapped: bytes) 
         message = f"the token key of `{warrant}` does not open: it is another's, or damaged"
         raise KeyUnavailable(message)
     return key
+
+
+def ledger_keys(ring: KeyRing) -> dict[int, Ed25519PrivateKey]:
+    """Give the keys that sign checkpoints, by version, oldest first; all of them do."""
+    seeds = sorted(ring.ledger.items())
+    return {version: Ed25519PrivateKey.from_private_bytes(seed) for version, seed in seeds}
+
+
+def commit_target(ring: KeyRing, warrant: WarrantId, kind: str, value: str) -> str:
+    """Commit to a target: `<version>.<HMAC-SHA-256 in unpadded base64url>`.
+
+    `value`: its normal form. Equal targets have equal commitments within a warrant and unrelated
+    ones across warrants; without the key nobody can try values until one fits.
+    """
+    version = max(ring.commitment)
+    return _commitment(version, ring.commitment[version], warrant, kind, value)
+
+
+def opens_target(ring: KeyRing, commitment: str, warrant: WarrantId, kind: str, value: str) -> bool:
+    """Tell whether a commitment is to this target, in a time that tells nothing.
+
+    Raises: KeyUnavailable if the key that made it is missing: then nobody can tell.
+    """
+    matched = _COMMITMENT.fullmatch(commitment)
+    if matched is None:
+        return False
+    version = int(matched.group(1))
+    key = ring.commitment.get(version)
+    if key is None:
+        message = f"version {version} of the commitment key is missing"
+        raise KeyUnavailable(message, "without it nobody can tell what it commits to")
+    return hmac.compare_digest(commitment, _commitment(version, key, warrant, kind, value))
 
 
 def print_private_key(key: Ed25519PrivateKey) -> bytes:
@@ -128,3 +188,11 @@ def token_digest(token: str) -> str:
 def _derive(encryption: bytes, warrant: WarrantId) -> bytes:
     info = _INFO + warrant.encode()
     return HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=info).derive(encryption)
+
+
+def _commitment(version: int, key: bytes, *parts: str) -> str:
+    # Each part after its length, so that no other parts read the same.
+    encoded = [part.encode() for part in parts]
+    data = _TARGET + b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
+    mac = base64.urlsafe_b64encode(hmac.digest(key, data, "sha256")).rstrip(b"=")
+    return f"{version}.{mac.decode('ascii')}"

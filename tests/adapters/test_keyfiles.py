@@ -14,6 +14,7 @@ from withhold.adapters.keyfiles import (
     write_private,
 )
 from withhold.errors import KeyUnavailable
+from withhold.keyring import KeyKind
 
 ROOT = os.geteuid() == 0
 
@@ -29,26 +30,30 @@ def mode(path: Path) -> int:
 
 def test_keys_are_made_once_and_read(folder: Path) -> None:
     made = make_keys(folder)
-    assert [path.name for path in made] == ["encryption-1.key", "cache-1.key"]
+    names = ["encryption-1.key", "cache-1.key", "ledger-1.key", "commitment-1.key"]
+    assert [path.name for path in made] == names
     assert mode(folder) == 0o700
     assert {mode(path) for path in folder.iterdir()} == {0o600}
-    assert sorted(path.name for path in folder.iterdir()) == ["cache-1.key", "encryption-1.key"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     ring = load_keys(folder)
-    assert len(ring.encryption[1]) == len(ring.cache_key) == 32
-    assert ring.encryption[1] != ring.cache_key
+    keys = {ring.of(kind)[1] for kind in KeyKind}
+    assert len(keys) == 4
+    assert {len(key) for key in keys} == {32}
     assert make_keys(folder) == []
     assert load_keys(folder) == ring
 
 
-def test_what_is_missing_is_made_and_nothing_else_touched(folder: Path) -> None:
+@pytest.mark.parametrize("kind", KeyKind)
+def test_what_is_missing_is_made_and_nothing_else_touched(folder: Path, kind: KeyKind) -> None:
     make_keys(folder)
-    kept = load_keys(folder).cache_key
-    (folder / "encryption-1.key").unlink()
-    with pytest.raises(KeyUnavailable, match="has no encryption key") as caught:
+    kept = load_keys(folder)
+    (folder / f"{kind}-1.key").unlink()
+    with pytest.raises(KeyUnavailable, match=f"has no {kind} key") as caught:
         load_keys(folder)
     assert caught.value.hint == "`withhold keys init` makes what is missing"
-    assert [path.name for path in make_keys(folder)] == ["encryption-1.key"]
-    assert load_keys(folder).cache_key == kept
+    assert [path.name for path in make_keys(folder)] == [f"{kind}-1.key"]
+    ring = load_keys(folder)
+    assert {each for each in KeyKind if ring.of(each) != kept.of(each)} == {kind}
 
 
 def test_a_higher_number_is_newer_and_other_files_are_none_of_ours(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Key files: a deployment's own keys, and a signer's. Private, or not used.
 
-In `keys.path` (0700) each file (0600) holds 32 random bytes: `encryption-1.key`, `cache-1.key`; a
-higher number is a newer version. They are read once, when a node starts.
+In `keys.path` (0700) each file (0600) holds 32 random bytes: `encryption-1.key`, `cache-1.key` and
+so on, one of each kind at least; a higher number is a newer version.
 """
 
 import os
@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from withhold.errors import KeyUnavailable
 from withhold.keyring import (
     SECRET_BYTES,
+    KeyKind,
     KeyRing,
     parse_private_key,
     print_private_key,
     print_token,
 )
 
-_NAME: Final = re.compile(r"(encryption|cache)-([1-9][0-9]{0,8})\.key", re.ASCII)
+_NAME: Final = re.compile(rf"({'|'.join(KeyKind)})-([1-9][0-9]{{0,8}})\.key", re.ASCII)
 _MAX_FILE_BYTES: Final = 16 * 2**10
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _HINT: Final = "`chmod 700` the folder and `chmod 600` each file, and see who could have read them"
@@ -39,7 +40,7 @@ def make_keys(folder: Path) -> list[Path]:
         raise _unusable(folder, error) from None
     there = {_kind(name) for name in _key_names(folder)}
     made = []
-    for kind in ("encryption", "cache"):
+    for kind in KeyKind:
         if kind not in there:
             path = folder / f"{kind}-1.key"
             write_private(path, secrets.token_bytes(SECRET_BYTES))
@@ -49,7 +50,7 @@ def make_keys(folder: Path) -> list[Path]:
 
 def load_keys(folder: Path) -> KeyRing:
     """Read all keys. Raises: KeyUnavailable if one is missing, or readable by others."""
-    found: dict[str, dict[int, bytes]] = {"encryption": {}, "cache": {}}
+    found: dict[str, dict[int, bytes]] = {kind.value: {} for kind in KeyKind}
     for name in _key_names(folder):
         matched = _NAME.fullmatch(name)
         if matched is None:
@@ -62,7 +63,7 @@ def load_keys(folder: Path) -> KeyRing:
         if not versions:
             message = f"`{folder}` has no {kind} key"
             raise KeyUnavailable(message, "`withhold keys init` makes what is missing")
-    return KeyRing(encryption=found["encryption"], cache=found["cache"])
+    return KeyRing(**found)
 
 
 def make_signer_key(path: Path) -> Ed25519PrivateKey:
