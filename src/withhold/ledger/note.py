@@ -137,10 +137,12 @@ def sign(text: bytes, signer: Signer) -> NoteSignature:
 
 
 def cosign(text: bytes, signer: Signer, time_s: int) -> NoteSignature:
-    """Sign the text of a checkpoint as a witness does, who saw it at `time_s`."""
+    """Sign the text of a checkpoint as a witness does, who saw it at `time_s` (since 1970)."""
     key = signer.verifier_key
     if key.type is not KeyType.COSIGNATURE:
         raise ValueError("a key for notes signs without a time")
+    if not 0 < time_s <= MAX_SIZE:
+        raise ValueError("the time of a cosignature is out of range")
     signature = signer.private_key.sign(_cosigned(text, time_s))
     return NoteSignature(key.name, key.id, time_s.to_bytes(_TIME_BYTES, "big") + signature)
 
@@ -231,7 +233,7 @@ def _verify(text: bytes, signature: NoteSignature, key: VerifierKey) -> Signed:
     value, message, time_s = signature.value, text, None
     if key.type is KeyType.COSIGNATURE:
         time_s, value = int.from_bytes(value[:_TIME_BYTES], "big"), value[_TIME_BYTES:]
-        if time_s > MAX_SIZE:
+        if not 0 < time_s <= MAX_SIZE:
             raise Unproven(f"the time of the signature of `{key.name}` is out of range")
         message = _cosigned(text, time_s)
     try:

@@ -103,10 +103,10 @@ def bundles_of(size: int, since: int = 0) -> Iterator[Bundle]:
 
 def tile_of(level: int, index: int, size: int) -> Tile:
     """Give the tile that holds this node, or what it is hashed from, in a log of this size."""
-    first = index << (level % HEIGHT)  # of the tile level's hashes
-    nodes = size >> (level - level % HEIGHT)
     if level < 0 or index < 0 or (index + 1) << level > size:
         raise ValueError("the node is not in the tree")
+    first = index << (level % HEIGHT)  # of the hashes that tiles of this level hold
+    nodes = size >> (level - level % HEIGHT)
     return Tile(level // HEIGHT, first // WIDTH, min(WIDTH, nodes - first // WIDTH * WIDTH))
 
 
