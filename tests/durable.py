@@ -1,4 +1,4 @@
-"""Registry, ledger and token keys, on SQLite and in memory, and the receipts to put into them."""
+"""Registry, ledger and token keys, in databases and in memory, and receipts to put into them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,12 +64,12 @@ def in_memory(database: MemoryDatabase) -> Durable:
 
 
 @asynccontextmanager
-async def opened(kind: str, folder: Path) -> AsyncIterator[Durable]:
-    """Open `sqlite` or `memory`."""
+async def opened(kind: str, folder: Path, url: str = "") -> AsyncIterator[Durable]:
+    """Open `sqlite`, `memory`, or the PostgreSQL at `url`."""
     if kind == "memory":
         yield in_memory(MemoryDatabase())
         return
-    database = Database(f"sqlite:///{folder / 'withhold.db'}")
+    database = Database(url or f"sqlite:///{folder / 'withhold.db'}")
     try:
         yield on_database(database)
     finally:

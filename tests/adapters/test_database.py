@@ -349,6 +349,8 @@ def test_another_drivers_text_is_not_repeated() -> None:
         ("sqlite://", "a database in memory keeps nothing"),
         ("sqlite:///:memory:", "a database in memory keeps nothing"),
         ("postgresql+nodriver://u:hunter2@db/x", "the database's driver is unknown"),
+        ("postgresql://u:hunter2@db/x?nonsense=1", "the database's URL is not one"),
+        ("postgresql://u:hunter2@127.0.0.1:x/x", "can't be connected to: look at its own log"),
         ("sqlite:////dev/null/x.db", "the database's file can't be made"),
     ],
 )
@@ -360,9 +362,11 @@ def test_a_url_that_cannot_be_served_is_refused(url: str, message: str) -> None:
 
 
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg2", None)
-    with pytest.raises(DatabaseUnavailable, match="the database needs the package `psycopg2`"):
-        Database("postgresql+psycopg2://u:hunter2@db/x")
+    monkeypatch.delitem(sys.modules, "withhold.adapters.postgresql", raising=False)
+    monkeypatch.delattr("withhold.adapters.postgresql", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DatabaseUnavailable, match=r"a driver: `pip install 'withhold\[postgr"):
+        Database("postgresql://u:hunter2@db/x")
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:

@@ -4,14 +4,12 @@ Writes that may go together do: whatever waits when a transaction begins is one 
 wait for the disk. Writes of the control plane go alone, and before those, so that a revocation
 waits for no disclosure. A failed transaction fails all that were in it; nobody is told that a
 thing is durable before it is. What the queue has no room for is refused, not kept waiting.
-A file that was moved, removed or replaced is no database any more: SQLite would write on into what
-has no name, where no receipt is found again and no revocation by another process is heard of.
+The two databases differ in `sqlite.py` and `postgresql.py`, and nowhere above.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -23,10 +21,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from withhold.adapters.schema import DIALECTS, create_tables
+from withhold.adapters.engines import make_engines
+from withhold.adapters.schema import create_tables
+from withhold.adapters.sqlite import Identity, check_files, identify_files
 from withhold.errors import DatabaseUnavailable, WithholdError
 
 Item = TypeVar("Item")
@@ -36,9 +36,8 @@ Together = Callable[[Connection, Sequence[Item]], Sequence[Result | WithholdErro
 
 MAX_TOGETHER: Final = 256  # writes in one transaction
 MAX_WAITING: Final = 4_096
-BUSY_TIMEOUT_S: Final = 5.0  # SQLite: for another process's transaction to end
+BUSY_TIMEOUT_S: Final = 5.0  # for another's transaction to end; whatever waits longer, fails
 _READERS: Final = 2
-_POOL: Final = 8  # connections that read: those threads, `Standing`, and room
 
 _log: Final = logging.getLogger(__name__)
 
@@ -65,29 +64,27 @@ class Database:
         """Connect, create what is missing and start the writer.
 
         `url`: `sqlite:///<path>` or `postgresql://…`. An SQLite file is made readable by its owner
-        only, and so is the folder around it, if that is missing.
+        only, and so is the folder around it, if that is missing. `busy_timeout_s`: to wait for a
+        lock; PostgreSQL has twice that for a statement, and thrice for an answer of any kind.
         """
-        parsed = _parse(url)
-        if parsed.get_backend_name() == "sqlite":
-            _make_file(Path(parsed.database or ""))
+        engines = make_engines(url, busy_timeout_s)
         self._is_open = True
-        self._files: dict[Path, tuple[int, int]] = {}  # SQLite's, as they were opened
+        self._files: dict[Path, Identity] = {}  # SQLite's, as they were opened
         self._max_waiting = max_waiting
         self._alone: deque[_Job] = deque()
         self._together: deque[_Job] = deque()
         self._wake = threading.Condition()
-        self._writer = _engine(parsed, busy_timeout_s, writes=True)
-        self._reader = _engine(parsed, busy_timeout_s, writes=False)
+        self._writer, self._reader = engines.writer, engines.reader
         try:
-            self._prepare(busy_timeout_s)
-            if parsed.get_backend_name() == "sqlite":
-                self._files = _files_of(Path(parsed.database or ""))
+            self._prepare(engines.make_schema, busy_timeout_s)
         except SQLAlchemyError as error:
             self._dispose()
             raise unavailable(error) from None
         except DatabaseUnavailable:
             self._dispose()
             raise
+        if engines.file is not None:
+            self._files = identify_files(engines.file)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="withhold-read")
         self._thread = threading.Thread(target=self._run, name="withhold-write", daemon=True)
         self._thread.start()
@@ -112,13 +109,13 @@ class Database:
 
     def read_now(self, work: Callable[[Connection], Result]) -> Result:
         """Do as `read` does, in the calling thread."""
-        self._check_files()  # a connection that is made now would make the file anew
+        check_files(self._files)  # a connection that is made now would make the file anew
         try:
             with self._reader.connect() as connection:
                 result = work(connection)
         except SQLAlchemyError as error:
             raise unavailable(error) from None
-        self._check_files()
+        check_files(self._files)
         return result
 
     async def scrub(self) -> None:
@@ -162,15 +159,6 @@ class Database:
             if connection.dialect.name == "sqlite":
                 connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _check_files(self) -> None:
-        """Check that what was opened is what is there. Raises: DatabaseUnavailable."""
-        try:
-            same = all(_identity(path) == opened for path, opened in self._files.items())
-        except OSError:
-            same = False
-        if not same:
-            raise DatabaseUnavailable("the database's file was moved, removed or replaced")
-
     def _run(self) -> None:
         while jobs := self._take():
             self._commit([job for job in jobs if job.done.set_running_or_notify_cancel()])
@@ -193,7 +181,7 @@ class Database:
                     for result in work(connection, [job.item for job in same])
                 ]
                 told = list(zip(jobs, results, strict=True))
-                self._check_files()
+                check_files(self._files)
                 # CRASH: the transaction is undone when the database is opened again; nobody was
                 # told anything, and nothing has left.
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever one job does
@@ -209,13 +197,14 @@ class Database:
             else:
                 job.done.set_result(result)
 
-    def _prepare(self, busy_timeout_s: float) -> None:
+    def _prepare(self, make_schema: Callable[[Connection], None], busy_timeout_s: float) -> None:
         # Turning to write-ahead logging needs the file for itself for a moment, and SQLite does
         # not wait for that: several workers that start at once take turns here.
         deadline = time.monotonic() + busy_timeout_s
         while True:
             try:
                 with self._writer.begin() as connection:
+                    make_schema(connection)
                     create_tables(connection)
             except DBAPIError as error:
                 if "locked" not in str(error.orig) or time.monotonic() >= deadline:
@@ -237,83 +226,11 @@ def unavailable(error: Exception) -> WithholdError:
     if not isinstance(error, SQLAlchemyError):
         _log.error("a write failed by a fault of ours: %s", type(error).__name__)
     cause = error.orig if isinstance(error, DBAPIError) else None
-    # SQLite's messages are fixed words and names of tables; those of other databases quote values.
-    is_sqlite = type(cause).__module__ == "sqlite3"
-    said = str(cause) if is_sqlite else type(cause or error).__name__
+    # SQLite's messages are fixed words and names of tables; PostgreSQL's quote values, and are
+    # told by their names and SQLSTATEs.
+    if type(cause).__module__ == "sqlite3":
+        said = str(cause)
+    else:
+        state = getattr(cause, "sqlstate", None)
+        said = type(cause or error).__name__ + (f" ({state})" if state else "")
     return DatabaseUnavailable(f"the database did not do it: {said}")
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:  # its text holds the URL, and that a password
-        raise DatabaseUnavailable("the database's URL is not one") from None
-    known = " nor ".join(f"`{name}`" for name in DIALECTS)
-    if parsed.get_backend_name() not in DIALECTS:
-        raise DatabaseUnavailable(f"the database's URL begins with neither {known}")
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise DatabaseUnavailable("a database in memory keeps nothing: give a file")
-    return parsed
-
-
-def _make_file(path: Path) -> None:
-    """Make the file before SQLite does, which would let others of the group read it."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Only if it is missing: closing a file ends every lock that this process has on it
-        # (POSIX), those of another connection of ours too.
-        if not path.exists():
-            with contextlib.suppress(FileExistsError):  # another worker was first
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except OSError as error:
-        message = f"the database's file can't be made: {error.strerror}"
-        raise DatabaseUnavailable(message) from None
-
-
-def _files_of(path: Path) -> dict[Path, tuple[int, int]]:
-    """Give the file and the log beside it, each with what tells it from another of that name."""
-    log = path.with_name(f"{path.name}-wal")
-    return {each: _identity(each) for each in (path, log) if each.exists()}
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
-
-
-def _engine(url: URL, busy_timeout_s: float, *, writes: bool) -> Engine:
-    sqlite = url.get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"connect_args": {"timeout": busy_timeout_s}} if sqlite else {}
-    try:
-        engine = create_engine(
-            url,
-            hide_parameters=True,  # law 6: no value in an error's text
-            pool_size=1 if writes else _POOL,
-            pool_pre_ping=not sqlite,
-            **options,
-        )
-    except ArgumentError:
-        raise DatabaseUnavailable("the database's driver is unknown") from None
-    except ModuleNotFoundError as error:
-        raise DatabaseUnavailable(f"the database needs the package `{error.name}`") from None
-    if sqlite:
-        event.listen(engine, "connect", _connect_writer if writes else _connect_reader)
-        # The driver begins transactions when it sees fit; we say when, and for writing at once:
-        # a lock that is taken later can fail a transaction that has read already.
-        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
-
-
-def _connect_writer(raw: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
-    raw.isolation_level = None
-    raw.execute("PRAGMA journal_mode = WAL")
-    raw.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
-    raw.execute("PRAGMA fullfsync = ON")  # macOS: the disk, not its cache
-    raw.execute("PRAGMA foreign_keys = ON")
-    raw.execute("PRAGMA secure_delete = ON")  # a destroyed key is overwritten
-
-
-def _connect_reader(raw: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
-    raw.isolation_level = None
-    raw.execute("PRAGMA query_only = ON")
