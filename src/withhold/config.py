@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from withhold.adapters.keyfiles import load_keys, read_private
+from withhold.adapters.keyfiles import KeyFolder, read_private
 from withhold.allowlist.compile import compile_allowlist
 from withhold.allowlist.model import Allowlist
 from withhold.bundle import Bundle, parse_bundle
 from withhold.deployment.model import Deployment, Secret
 from withhold.deployment.parse import parse_deployment
 from withhold.errors import BadRequest, ConfigError, Fault, KeyUnavailable, WarrantError
-from withhold.keyring import KeyRing
 from withhold.minimize.minimizer import Minimizer, subject_of
 from withhold.names import ResourceName
 from withhold.warrant.model import Warrant
@@ -117,17 +116,22 @@ def load_deployment(file: str | os.PathLike[str]) -> Deployment:
     raise ConfigError(*faults)
 
 
-def read_keys(deployment: Deployment) -> KeyRing:
-    """Read the deployment's own keys. Raises: KeyUnavailable."""
+def open_keys(deployment: Deployment) -> KeyFolder:
+    """Read the deployment's own keys, and again when they change. Raises: KeyUnavailable."""
     if not deployment.keys_path.exists():
         message = f"there are no keys: `{deployment.keys_path}` does not exist"
         raise KeyUnavailable(message, "`withhold keys init` makes them")
-    return load_keys(deployment.keys_path)
+    return KeyFolder(deployment.keys_path)
 
 
 def freezes_folder(deployment: Deployment) -> Path:
     """Give the folder of the node's freeze files: `freezes`, beside the folder of the keys."""
     return deployment.keys_path.parent / "freezes"
+
+
+def anchor_file(deployment: Deployment) -> Path:
+    """Give the file that says how far the ledger was: `ledger.anchor`, beside the keys' folder."""
+    return deployment.keys_path.parent / "ledger.anchor"
 
 
 def read_secret(secret: Secret) -> str:

@@ -2,16 +2,21 @@
 
 Errors: `StoreError`s from `Store`, `DatabaseUnavailable` from `Registry`, `LedgerUnavailable` from
 `Ledger`. The cache has none: a cache that can fail a request would be an authority.
+
+What a change of a warrant or a freeze enters in the ledger is given with the change, and *owed*
+from its transaction on: the change takes effect by itself, and the ledger enters what is owed
+before anything else that it is given (law 4).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from withhold.kinds.instant import Instant
-from withhold.names import Digest, InstrumentName, State, StoreName, WarrantId
-from withhold.receipt import Receipt
+from withhold.ledger.entry import Entry, Handle
+from withhold.ledger.tree import Frontier
+from withhold.names import CallerName, Digest, InstrumentName, State, StoreName, WarrantId
 
 
 class Answer(Protocol):
@@ -88,17 +93,19 @@ NOTHING_SINCE: Final = 2**62  # a sequence number that none reaches: clock and f
 class Registry(Protocol):
     """The warrants and their states, with the database's clock. Raises: DatabaseUnavailable."""
 
-    async def register(self, warrant: Registered) -> None:
+    async def register(self, warrant: Registered, entry: Entry) -> None:
         """Keep a new warrant. Durable on return. Raises: Denied `id-in-use`: none is reused."""
 
-    async def amend(self, old: Registered, new: Registered) -> None:
+    async def amend(self, old: Registered, new: Registered, entry: Entry) -> None:
         """Replace document and state if both still are as in `old`; the payload stays.
 
         Raises: Denied `changed-meanwhile`.
         """
 
-    async def move(self, warrant: WarrantId, allowed: frozenset[State], to: State) -> None:
-        """Change the state if it is one of `allowed`.
+    async def move(
+        self, warrant: WarrantId, allowed: frozenset[State], to: State, entry: Entry
+    ) -> None:
+        """Change the state if it is one of `allowed`. To end access, reserved space may be used.
 
         Raises: Denied `warrant-unknown`, `wrong-state`.
         """
@@ -109,10 +116,10 @@ class Registry(Protocol):
     async def list(self) -> Sequence[Registered]:
         """Give all warrants, newest first."""
 
-    async def freeze(self, freeze: Freeze) -> None:
-        """Put a freeze in force on every node."""
+    async def freeze(self, freeze: Freeze, entry: Entry) -> None:
+        """Put a freeze in force on every node. Reserved space may be used."""
 
-    async def thaw(self, freeze: Freeze) -> None:
+    async def thaw(self, freeze: Freeze, entry: Entry) -> None:
         """Lift exactly this freeze; nothing happens if it isn't in force."""
 
     async def changes(self, since: int) -> Changes:
@@ -136,25 +143,60 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
-    """A receipt in the log. `sequence` counts from 1, in the order of the appends."""
+class Logged:
+    """An entry of the log. What was pruned, or was not asked for, is None; the leaf always stays.
 
-    sequence: int
-    receipt: bytes  # its canonical encoding
+    `public`, `sealed`: canonical JSON (RFC 8785); `salt`, `leaf`: 32 bytes.
+    """
+
+    index: int  # counts from 0, in the order of the log
+    leaf: bytes
+    public: bytes | None
+    salt: bytes | None = field(default=None, repr=False)
+    sealed: bytes | None = field(default=None, repr=False)
+
+
+Refused = tuple[CallerName, str, str]  # caller, code, and the minute: "2026-11-24T14:05Z"
 
 
 class Ledger(Protocol):
-    """The append-only log of receipts. Raises: LedgerUnavailable."""
+    """The append-only log. Raises: LedgerUnavailable.
 
-    async def append(self, receipt: Receipt, condition: Condition | None) -> None:
-        """Make the receipt durable. On return it is on disk, whatever crashes next.
+    Whatever is appended comes after all that was owed. An append that was believed to have failed
+    and had persisted, and a release of a node that ended without a word, get a closing entry from
+    `settle`.
+    """
+
+    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+        """Make the entry durable and give its index. On return it is on disk, whatever comes next.
 
         The condition is checked in the same transaction, by the database's clock; where it fails
         nothing is appended. Raises: Denied `warrant-not-active`, `frozen`.
         """
 
-    async def receipts(self, since: int, limit: int) -> Sequence[Appended]:
-        """Give at most `limit` receipts after sequence number `since` (0: from the first)."""
+    async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
+        """Give at most `limit` entries from index `since` on, with their sealed parts if asked."""
+
+    async def find(self, receipt: Handle, *, sealed: bool = False) -> Sequence[Logged]:
+        """Give the entries of one disclosure, in order; none if there is no such receipt."""
+
+    async def find_warrant(self, warrant: WarrantId, since: int, limit: int) -> Sequence[Logged]:
+        """Give at most `limit` entries about a warrant, from index `since` on."""
+
+    async def frontier(self) -> Frontier:
+        """Give the log's size and right edge: its root."""
+
+    async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
+        """Prove an entry's inclusion in the log as it was at `size`. Source: RFC 9162 §2.1.3."""
+
+    async def prove_growth(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Prove that the log of size `new` begins with that of `old`. Source: RFC 9162 §2.1.4."""
+
+    async def count_refusals(self, counts: Mapping[Refused, int]) -> None:
+        """Add to the counts that are entered once their minute is over. Durable on return."""
+
+    async def settle(self) -> None:
+        """Enter what is owed, what minutes ended, what nodes left behind; tell that we live."""
 
 
 class TokenKeys(Protocol):
@@ -166,8 +208,10 @@ class TokenKeys(Protocol):
         None is made for a warrant that was never registered, nor after `destroy`: KeyUnavailable.
         """
 
-    async def destroy(self, warrant: WarrantId) -> None:
+    async def destroy(self, warrant: WarrantId) -> str | None:
         """Destroy the warrant's key for good, or the chance to make one. Durable on return.
+
+        Gives the id of the key, None if there never was one.
 
         Doing it again, or for a warrant that was never registered, changes nothing.
         """

@@ -7,11 +7,12 @@ answers. Whatever was opened is closed in reverse, also when a later step fails.
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -21,25 +22,36 @@ from starlette.types import ASGIApp
 
 import withhold
 from withhold import config
+from withhold.adapters.anchor import read_anchor, write_anchor
 from withhold.adapters.cache_memory import MemoryCache
 from withhold.adapters.cache_redis import RedisCache
 from withhold.adapters.database import Database
+from withhold.adapters.entering import Fact, Found, enter
 from withhold.adapters.freezes import make_folder
+from withhold.adapters.keyfiles import KeyFolder
 from withhold.adapters.ledger import SqlLedger
+from withhold.adapters.refusals import Refusals
 from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.adapters.token_keys import SqlTokenKeys
+from withhold.adapters.upkeep import Step, Upkeep
 from withhold.bundle import Bundle
 from withhold.clock import read_clock
 from withhold.control.app import ControlParts, Probe, control_plane
+from withhold.control.pending import Pending
 from withhold.control.warrants import Office
 from withhold.deployment.model import Deployment, Secret
-from withhold.keyring import KeyRing
+from withhold.errors import LedgerUnavailable, WithholdError
+from withhold.keyring import KeyRing, commit_target, known_keys, ledger_keys
+from withhold.ledger.note import Signer
+from withhold.ledger.receipt import ReceiptId
+from withhold.names import WarrantId
 from withhold.ports import Cache
 from withhold.proxy.app import data_plane
+from withhold.proxy.closings import Closings
 from withhold.proxy.parts import Parts
-from withhold.receipt import ReceiptId
+from withhold.warrant.model import Target
 
 SOFTWARE: Final = f"withhold/{withhold.__version__}"
 
@@ -74,10 +86,17 @@ class _Shared:
     deployment: Deployment
     bundle: Bundle
     files: Mapping[str, bytes]
-    keys: KeyRing
+    keys: KeyFolder
     database: Database
     registry: SqlRegistry
+    ledger: SqlLedger
+    refusals: Refusals
     token_keys: SqlTokenKeys
+    pending: Pending
+
+    def commit_target(self, warrant: WarrantId, target: Target) -> str:
+        """Commit to a target by the newest key."""
+        return commit_target(self.keys.ring, warrant, target.kind, target.value)
 
 
 @asynccontextmanager
@@ -105,20 +124,80 @@ async def check(deployment: Deployment) -> None:
 async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared:
     files = config.read_bundle(deployment.file.parent)
     bundle = config.parse_files(deployment.file.parent, files)
-    keys = config.read_keys(deployment)
+    keys = config.open_keys(deployment)
     url = _value(deployment.database_url)
     # Its constructor connects and makes tables, so it is not for the event loop.
     database = await asyncio.to_thread(Database, url)
     stack.push_async_callback(asyncio.to_thread, database.close)
-    return _Shared(
+    anchor = config.anchor_file(deployment)
+    ledger = SqlLedger(database, seen=await asyncio.to_thread(read_anchor, anchor))
+    await ledger.check()
+    shared = _Shared(
         deployment,
         bundle,
         files,
         keys,
         database,
         SqlRegistry(database),
-        SqlTokenKeys(database, keys),
+        ledger,
+        Refusals(ledger, read_clock),
+        SqlTokenKeys(database, lambda: keys.ring, keys.reload),
+        Pending(),
     )
+    await _say_what_is_there(shared)
+    stack.push_async_callback(_leave, ledger)
+    upkeep = Upkeep(_upkeep(shared, anchor))
+    await upkeep.start()
+    stack.push_async_callback(upkeep.close)
+    stack.push_async_callback(shared.pending.close)
+    return shared
+
+
+def _upkeep(shared: _Shared, anchor: Path) -> Sequence[Step]:
+    """Give what is done every second. The order counts: what is flushed is then settled."""
+    said: list[KeyRing] = []
+
+    async def say_keys() -> None:
+        ring = shared.keys.ring
+        if said != [ring]:
+            known = known_keys(ring, shared.deployment.ledger_origin)
+            facts = {
+                f"{kind} {version}": Fact(
+                    {"kind": kind, "version": version, "key_id": None, "public_key": public}
+                )
+                for (kind, version), public in known.items()
+            }
+            await enter(shared.database, Found.KEY, facts)
+            said[:] = [ring]
+
+    async def note_anchor() -> None:
+        await asyncio.to_thread(write_anchor, anchor, shared.ledger.seen)
+
+    return (shared.refusals.flush, say_keys, shared.ledger.settle, note_anchor)
+
+
+async def _say_what_is_there(shared: _Shared) -> None:
+    """Enter the bundle and the signers of this node, where the ledger says others."""
+    digest = shared.bundle.digest
+    bundle = {"bundle": Fact({"digest": digest, "software": SOFTWARE})}
+    signers = {
+        signer.name: Fact(
+            {
+                "name": signer.name,
+                "role": signer.role.value,
+                "public_key": base64.b64encode(signer.public_key).decode(),
+            },
+            {"person": signer.person},
+        )
+        for signer in shared.deployment.signers
+    }
+    await enter(shared.database, Found.BUNDLE, bundle)
+    await enter(shared.database, Found.SIGNER, signers)
+
+
+async def _leave(ledger: SqlLedger) -> None:
+    with suppress(WithholdError):  # then another node closes what this one left
+        await ledger.leave()
 
 
 async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
@@ -130,9 +209,12 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
         stack.push_async_callback(stores[name].aclose)
     folder = config.freezes_folder(deployment)
     make_folder(folder)
-    standing = Standing(shared.registry.changes_now, folder)
+    ended = shared.pending
+    standing = Standing(shared.registry.changes_now, folder, ended=lambda: ended.ended)
     await asyncio.to_thread(standing.start)
     stack.push_async_callback(asyncio.to_thread, standing.close)
+    closings = Closings(shared.ledger)
+    stack.push_async_callback(closings.drain)
     return Parts(
         deployment=deployment.deployment,
         software=SOFTWARE,
@@ -142,10 +224,13 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
         bundle=lambda: shared.bundle,
         registry=shared.registry,
         standing=standing,
-        ledger=SqlLedger(shared.database),
+        ledger=shared.ledger,
+        closings=closings,
+        refusals=shared.refusals,
+        commit_target=shared.commit_target,
         token_keys=shared.token_keys,
         cache=await _cache(deployment, stack),
-        cache_key=shared.keys.cache_key,
+        cache_key=lambda: shared.keys.ring.cache_key,
         stores=stores,
         now=read_clock,
         new_receipt_id=make_receipt_id,
@@ -163,13 +248,22 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
             deployment.signers,
             [caller.name for caller in deployment.callers],
             deployment.deployment,
+            shared.commit_target,
+            shared.pending,
         ),
         callers=deployment.callers,
         files=shared.files,
         stores=frozenset(deployment.stores),
         software=SOFTWARE,
-        probes=_probes(deployment, stack),
+        probes=_probes(shared, stack),
         destroy_key=shared.token_keys.destroy,
+        ledger=shared.ledger,
+        origin=deployment.ledger_origin,
+        log_signers=lambda: [
+            Signer(deployment.ledger_origin, key) for key in ledger_keys(shared.keys.ring).values()
+        ],
+        refused=shared.refusals.note,
+        now=read_clock,
         freezes=folder,
         metrics=lambda: (generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4),
     )
@@ -184,11 +278,15 @@ async def _cache(deployment: Deployment, stack: AsyncExitStack) -> Cache:
     return cache
 
 
-def _probes(deployment: Deployment, stack: AsyncExitStack) -> Mapping[str, Probe]:
+def _probes(shared: _Shared, stack: AsyncExitStack) -> Mapping[str, Probe]:
     """Give what `status` looks at beside the database."""
+    deployment = shared.deployment
     client = httpx.AsyncClient(timeout=PROBE_S, trust_env=False)
     stack.push_async_callback(client.aclose)
-    probes: dict[str, Probe] = {"data plane": partial(_probe_data_plane, client, deployment)}
+    probes: dict[str, Probe] = {
+        "data plane": partial(_probe_data_plane, client, deployment),
+        "ledger": partial(_probe_ledger, shared.ledger),
+    }
     if deployment.redis_url is not None:
         cache = RedisCache(_value(deployment.redis_url))
         stack.push_async_callback(cache.close)
@@ -207,6 +305,15 @@ async def _probe_data_plane(client: httpx.AsyncClient, deployment: Deployment) -
         return "does not answer"
     missing = [str(name) for name, holds in dict(found).items() if not holds and name != "ready"]
     return f"not ready: {', '.join(missing)}" if missing else "ok"
+
+
+async def _probe_ledger(ledger: SqlLedger) -> str:
+    """Ask whether the log is a continuation of what was seen of it."""
+    try:
+        await ledger.check()
+    except LedgerUnavailable as error:
+        return error.message
+    return "ok"
 
 
 def make_receipt_id() -> ReceiptId:

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from withhold.adapters.engines import make_engines
+from withhold.adapters.reserve import Reserve
 from withhold.adapters.schema import create_tables
 from withhold.adapters.sqlite import Identity, check_files, identify_files
 from withhold.errors import DatabaseUnavailable, WithholdError
@@ -48,6 +49,7 @@ class _Job:
 
     work: Together[Any, Any]
     item: Any
+    urgent: bool = False  # may use the reserve
     done: Future[Any] = field(default_factory=Future)
 
 
@@ -70,6 +72,7 @@ class Database:
         engines = make_engines(url, busy_timeout_s)
         self._is_open = True
         self._files: dict[Path, Identity] = {}  # SQLite's, as they were opened
+        self._reserve: Reserve | None = None  # SQLite's: elsewhere the disk is the server's
         self._max_waiting = max_waiting
         self._alone: deque[_Job] = deque()
         self._together: deque[_Job] = deque()
@@ -85,16 +88,18 @@ class Database:
             raise
         if engines.file is not None:
             self._files = identify_files(engines.file)
+            self._reserve = Reserve(engines.file)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="withhold-read")
         self._thread = threading.Thread(target=self._run, name="withhold-write", daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[Connection], Result]) -> Result:
+    async def write(self, work: Callable[[Connection], Result], *, urgent: bool = False) -> Result:
         """Run `work` in a transaction of its own, before all that is written together.
 
-        Durable on return. A `WithholdError` that `work` raises undoes the transaction.
+        Durable on return. A `WithholdError` that `work` raises undoes the transaction. `urgent`:
+        it may use the space that is reserved on the disk; it may be run twice.
         """
-        job = _Job(lambda connection, _: [work(connection)], None)
+        job = _Job(lambda connection, _: [work(connection)], None, urgent)
         result: Result = await self._put(self._alone, job)
         return result
 
@@ -172,18 +177,36 @@ class Database:
             count = min(len(self._together), MAX_TOGETHER)
             return [self._together.popleft() for _ in range(count)]
 
+    def _transact(self, jobs: list[_Job]) -> list[tuple[_Job, Any]]:
+        with self._writer.begin() as connection:
+            results = [
+                result
+                for work, same in groupby(jobs, key=lambda job: job.work)
+                for result in work(connection, [job.item for job in same])
+            ]
+            told = list(zip(jobs, results, strict=True))
+            check_files(self._files)
+            # CRASH: the transaction is undone when the database is opened again; nobody was
+            # told anything, and nothing has left.
+        return told
+
+    def _write(self, jobs: list[_Job]) -> list[tuple[_Job, Any]]:
+        """Run one transaction, within what the disk has. Jobs that are urgent come alone."""
+        if self._reserve is None:
+            return self._transact(jobs)
+        if not any(job.urgent for job in jobs):
+            if not self._reserve.restore():
+                raise DatabaseUnavailable("the disk is full: what is left is kept for revoking")
+            return self._transact(jobs)
+        try:
+            return self._transact(jobs)
+        except OperationalError:  # a full disk says many things, so it is not asked what it was
+            self._reserve.release()
+            return self._transact(jobs)
+
     def _commit(self, jobs: list[_Job]) -> None:
         try:
-            with self._writer.begin() as connection:
-                results = [
-                    result
-                    for work, same in groupby(jobs, key=lambda job: job.work)
-                    for result in work(connection, [job.item for job in same])
-                ]
-                told = list(zip(jobs, results, strict=True))
-                check_files(self._files)
-                # CRASH: the transaction is undone when the database is opened again; nobody was
-                # told anything, and nothing has left.
+            told = self._write(jobs)
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever one job does
             # CRASH, and the same if the commit failed halfway: what was written may be durable,
             # while nobody believes it is. A receipt without a disclosure; never the reverse.

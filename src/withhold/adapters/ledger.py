@@ -1,61 +1,188 @@
-"""The ledger in the database: receipts, appended only while the warrant behind them is active.
+"""The ledger in the database: one log for all nodes, appended to only while a condition holds.
 
 What waits together is appended together: the conditions are checked one by one, by one reading of
-the clock, the states and the freezes, and only then are the receipts written whose condition holds.
+the clock, the states and the freezes; then what is owed is entered, and then what met its
+condition. One commit, one wait for the disk, and one new right edge of the tree.
+
+An append that was told to have failed may have persisted all the same: the disk's answer was lost,
+or it came too late. Whoever asked has sent nothing, so `settle` looks such releases up, and says
+`not-sent` of those it finds. What a node that ended left open is closed by any other, `unknown`.
 """
 
-from collections.abc import Sequence
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, Select, select
 
 from withhold.adapters.database import Database
+from withhold.adapters.log import check_growth, extend, hash_at, read_frontier, take_owed
 from withhold.adapters.registry import read_freezes
-from withhold.adapters.schema import (
-    read_clock,
-    receipts,
-    take_numbers,
-    warrants,
-)
+from withhold.adapters.schema import entries, read_clock, warrants
+from withhold.adapters.settling import Open, View, count_refusals, is_due, leave, settle
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
-from withhold.kinds.instant import Instant, print_instant
+from withhold.kinds.instant import Instant
+from withhold.ledger.entry import SALT_BYTES, Entry, Handle, Written, write_entry
+from withhold.ledger.tree import Frontier, consistency_proof, inclusion_proof
 from withhold.names import State, WarrantId
-from withhold.ports import Appended, Condition, Freeze
-from withhold.receipt import Receipt, ReceiptId, Stage
+from withhold.ports import Condition, Freeze, Logged, Refused
+
+APPEND_TIMEOUT_S: Final = 5.0  # a disk that takes longer is no ledger
+MAX_READ: Final = 1_024  # entries at once
+
+_Result = TypeVar("_Result")
+_Settle = Callable[[Connection, str, View], Sequence[Entry]]
+
+
+def new_salt() -> bytes:
+    """Make a salt."""
+    return secrets.token_bytes(SALT_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """What is to be appended. Encoded before it comes here: what can't be, fails nobody else."""
+class _Append:
+    """What is to be appended. Written before it comes here: what can't be, fails nobody else."""
 
-    id: ReceiptId
-    stage: Stage
-    warrant: WarrantId
-    receipt: bytes
+    written: Written
     condition: Condition | None
 
 
 class SqlLedger:
     """`Ledger` on a database."""
 
-    def __init__(self, database: Database) -> None:
-        """`database`: shared with the registry, whose states the conditions are about."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        seen: Frontier = Frontier(),  # noqa: B008 - frozen
+        timeout_s: float = APPEND_TIMEOUT_S,
+        salt: Callable[[], bytes] = new_salt,
+    ) -> None:
+        """`database`: shared with the registry; `seen`: what was last seen of the log before."""
         self._database = database
+        self._timeout_s = timeout_s
+        self._salt = salt
+        self.node = secrets.token_hex(8)
+        self._seen = seen  # by the thread that writes
+        self._open = Open()
 
-    async def append(self, receipt: Receipt, condition: Condition | None) -> None:
-        """Make the receipt durable if the condition holds."""
+    @property
+    def seen(self) -> Frontier:
+        """What was last seen of the log."""
+        return self._seen
+
+    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+        """Make the entry durable if the condition holds, and give its index."""
+        item = _Append(write_entry(entry, self._salt()), condition)
+        self._open.expect(entry, self._seen.size)
         try:
-            entry = _Entry(receipt.id, receipt.stage, receipt.warrant, receipt.encode(), condition)
-            await self._database.write_together(_append, entry)
+            async with asyncio.timeout(self._timeout_s):
+                index = await self._database.write_together(self._append, item)
+        except TimeoutError:
+            self._open.doubt(entry)
+            raise LedgerUnavailable("the entry is not durable: the disk takes too long") from None
         except DatabaseUnavailable as error:
-            raise LedgerUnavailable(f"the receipt is not durable: {error.message}") from None
+            self._open.doubt(entry)
+            raise LedgerUnavailable(f"the entry is not durable: {error.message}") from None
+        except Denied:
+            self._open.forget(entry)
+            raise
+        except asyncio.CancelledError:
+            self._open.doubt(entry)
+            raise
+        self._open.note(entry, index)
+        return index
 
-    async def receipts(self, since: int, limit: int) -> Sequence[Appended]:
-        """Give at most `limit` receipts after `since`."""
+    async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
+        """Give at most `limit` entries, and at most MAX_READ, from index `since` on."""
+        rows = select(entries).where(entries.c.leaf_index >= since)
+        return await self._read(partial(_logged, rows=rows, limit=limit, sealed=sealed))
+
+    async def find(self, receipt: Handle, *, sealed: bool = False) -> Sequence[Logged]:
+        """Give the entries of one disclosure."""
+        rows = select(entries).where(entries.c.receipt == receipt)
+        return await self._read(partial(_logged, rows=rows, limit=MAX_READ, sealed=sealed))
+
+    async def find_warrant(self, warrant: WarrantId, since: int, limit: int) -> Sequence[Logged]:
+        """Give at most `limit` entries about a warrant, from index `since` on."""
+        of = (entries.c.warrant == warrant) & (entries.c.leaf_index >= since)
+        rows = select(entries).where(of)
+        return await self._read(partial(_logged, rows=rows, limit=limit, sealed=False))
+
+    async def frontier(self) -> Frontier:
+        """Give the log's size and right edge."""
+        return await self._read(read_frontier)
+
+    async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
+        """Prove an entry's inclusion in the log as it was at `size`."""
+        return await self._read(lambda it: inclusion_proof(index, size, hash_at(it)))
+
+    async def prove_growth(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Prove that the log of size `new` begins with that of `old`."""
+        return await self._read(lambda it: consistency_proof(old, new, hash_at(it)))
+
+    async def count_refusals(self, counts: Mapping[Refused, int]) -> None:
+        """Add to the counts that are entered once their minute is over."""
+        await self._write(partial(count_refusals, counts=counts))
+
+    async def check(self) -> None:
+        """Check that the log goes on from what was seen of it. Raises: LedgerUnavailable."""
+        await self._read(lambda it: check_growth(it, self._seen, read_frontier(it)))
+
+    async def settle(self) -> None:
+        """Enter what is owed, what minutes ended, what nodes left behind; tell that we live."""
+        view = self._open.view(self._seen.size)
+        if await self._read(partial(self._is_due, view=view)):
+            await self._write(partial(self._settle, view=view, how=settle))
+            self._open.settle(view)
+
+    async def leave(self) -> None:
+        """Settle for the last time: no append is under way any more, and none will be."""
+        view = self._open.view(self._seen.size)
+        await self._write(partial(self._settle, view=view, how=leave))
+
+    def _append(self, connection: Connection, items: Sequence[_Append]) -> Sequence[int | Denied]:
+        denials = _denials(connection, [item.condition for item in items])
+        before = self._lock(connection)
+        due = take_owed(connection, self._salt)
+        met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
+        after = extend(connection, before, [*due, *met], self.node)
+        # CRASH, or a failed commit: the log is as it was, and `seen` is not changed before
+        # another transaction has read what there is.
+        indices = iter(range(before.size + len(due), after.size))
+        return [next(indices) if denial is None else denial for denial in denials]
+
+    def _lock(self, connection: Connection) -> Frontier:
+        """Take the log for this transaction, and remember how far it was."""
+        found = read_frontier(connection, lock=True)
+        if found.size <= self._seen.size and found != self._seen:
+            check_growth(connection, self._seen, found)
+        self._seen = found
+        return found
+
+    def _is_due(self, connection: Connection, view: View) -> bool:
+        # Also the time to look whether other nodes have only added to what we saw.
+        check_growth(connection, self._seen, read_frontier(connection))
+        return is_due(connection, self.node, view)
+
+    def _settle(self, connection: Connection, view: View, how: _Settle) -> None:
+        before = self._lock(connection)
+        due = take_owed(connection, self._salt)
+        written = [write_entry(each, self._salt()) for each in how(connection, self.node, view)]
+        extend(connection, before, [*due, *written], self.node)
+
+    async def _read(self, work: Callable[[Connection], _Result]) -> _Result:
         try:
-            return await self._database.read(partial(_receipts, since=since, limit=limit))
+            return await self._database.read(work)
+        except DatabaseUnavailable as error:
+            raise LedgerUnavailable(error.message) from None
+
+    async def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+        try:
+            return await self._database.write(work)
         except DatabaseUnavailable as error:
             raise LedgerUnavailable(error.message) from None
 
@@ -79,9 +206,12 @@ def unmet(
     return None
 
 
-def _append(connection: Connection, entries: Sequence[_Entry]) -> Sequence[Denied | None]:
-    conditions = [entry.condition for entry in entries]
+def _denials(
+    connection: Connection, conditions: Sequence[Condition | None]
+) -> Sequence[Denied | None]:
     named = sorted({condition.warrant for condition in conditions if condition is not None})
+    if not named:
+        return [None] * len(conditions)
     rows = select(warrants.c.id, warrants.c.digest, warrants.c.state).where(
         warrants.c.id.in_(named)
     )
@@ -91,32 +221,24 @@ def _append(connection: Connection, entries: Sequence[_Entry]) -> Sequence[Denie
     found = {row.id: (row.digest, row.state) for row in locked}
     frozen = read_freezes(connection)
     now = read_clock(connection)  # after the locks, which may have been waited for
-    denials = [
+    return [
         None if condition is None else unmet(condition, found.get(condition.warrant), now, frozen)
         for condition in conditions
     ]
-    met = [entry for entry, denial in zip(entries, denials, strict=True) if denial is None]
-    if met:
-        connection.execute(insert(receipts), _rows(connection, met, print_instant(now)))
-    return denials
 
 
-def _rows(connection: Connection, met: Sequence[_Entry], at: str) -> list[dict[str, Any]]:
-    first = take_numbers(connection, "receipts", len(met))
-    return [
-        {
-            "sequence": first + i,
-            "id": entry.id,
-            "stage": entry.stage.value,
-            "warrant": entry.warrant,
-            "receipt": entry.receipt,
-            "at": at,
-        }
-        for i, entry in enumerate(met)
-    ]
+def _logged(
+    connection: Connection, rows: Select[Any], limit: int, *, sealed: bool
+) -> Sequence[Logged]:
+    ordered = rows.order_by(entries.c.leaf_index).limit(min(limit, MAX_READ))
+    return tuple(_one(row, sealed=sealed) for row in connection.execute(ordered))
 
 
-def _receipts(connection: Connection, since: int, limit: int) -> Sequence[Appended]:
-    rows = select(receipts.c.sequence, receipts.c.receipt).where(receipts.c.sequence > since)
-    found = connection.execute(rows.order_by(receipts.c.sequence).limit(limit))
-    return tuple(Appended(row.sequence, bytes(row.receipt)) for row in found)
+def _one(row: Row[Any], *, sealed: bool) -> Logged:
+    return Logged(
+        index=row.leaf_index,
+        leaf=bytes(row.leaf),
+        public=None if row.public is None else bytes(row.public),
+        salt=bytes(row.salt) if sealed and row.salt is not None else None,
+        sealed=bytes(row.sealed) if sealed and row.sealed is not None else None,
+    )

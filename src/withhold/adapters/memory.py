@@ -6,17 +6,22 @@ port's method, can be told to fail before it has done anything, to fail although
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from withhold.adapters.ledger import unmet
+from withhold.adapters.ledger import new_salt, unmet
+from withhold.adapters.settling import Open, minute_of
 from withhold.clock import read_clock
 from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable
-from withhold.kinds.instant import Instant
+from withhold.kinds.instant import Instant, print_instant
+from withhold.kinds.token import key_id
+from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
+from withhold.ledger.receipt import Closing, Ending
+from withhold.ledger.tree import Frontier, consistency_proof, hash_leaf, inclusion_proof
 from withhold.names import State, WarrantId
-from withhold.ports import Appended, Changes, Condition, Freeze, Registered
-from withhold.receipt import Receipt, ReceiptId, Stage
+from withhold.ports import Changes, Condition, Freeze, Logged, Refused, Registered
 
 _MESSAGE: Final = "the database did not do it: it was told to fail"
 
@@ -32,7 +37,10 @@ class MemoryDatabase:
     warrants: dict[WarrantId, Registered] = field(default_factory=dict)
     changes: list[tuple[WarrantId, State]] = field(default_factory=list)
     freezes: set[Freeze] = field(default_factory=set)
-    receipts: dict[tuple[ReceiptId, Stage], Receipt] = field(default_factory=dict)
+    owed: list[Entry] = field(default_factory=list)
+    log: list[Written] = field(default_factory=list)
+    receipts: dict[tuple[Handle, EntryType], int] = field(default_factory=dict)  # where they are
+    refusals: Counter[Refused] = field(default_factory=Counter)
     token_keys: dict[WarrantId, bytes | None] = field(default_factory=dict)
 
     async def enter(self, operation: str) -> None:
@@ -59,24 +67,26 @@ class MemoryRegistry:
         """`database`: shared with the ledger's twin."""
         self._database = database
 
-    async def register(self, warrant: Registered) -> None:
+    async def register(self, warrant: Registered, entry: Entry) -> None:
         """Keep a new warrant."""
         await self._database.enter("register")
         if warrant.id in self._database.warrants:
             raise Denied("id-in-use", "a warrant with this id was registered before")
-        self._set(warrant)
+        self._set(warrant, entry)
         self._database.leave("register")
 
-    async def amend(self, old: Registered, new: Registered) -> None:
+    async def amend(self, old: Registered, new: Registered, entry: Entry) -> None:
         """Replace document and state if both still are as in `old`."""
         await self._database.enter("amend")
         is_same = (new.id, new.digest) == (old.id, old.digest)
         if not is_same or self._database.warrants.get(old.id) != old:
             raise Denied("changed-meanwhile", "the warrant was changed meanwhile", "look again")
-        self._set(new)
+        self._set(new, entry)
         self._database.leave("amend")
 
-    async def move(self, warrant: WarrantId, allowed: frozenset[State], to: State) -> None:
+    async def move(
+        self, warrant: WarrantId, allowed: frozenset[State], to: State, entry: Entry
+    ) -> None:
         """Change the state if it is one of `allowed`."""
         await self._database.enter("move")
         found = self._database.warrants.get(warrant)
@@ -84,7 +94,7 @@ class MemoryRegistry:
             raise Denied("warrant-unknown", "no warrant has this id")
         if found.state not in allowed:
             raise Denied("wrong-state", f"a warrant that is `{found.state}` does not become `{to}`")
-        self._set(Registered(found.id, found.document, found.digest, to))
+        self._set(Registered(found.id, found.document, found.digest, to), entry)
         self._database.leave("move")
 
     async def find(self, warrant: WarrantId) -> Registered | None:
@@ -97,16 +107,18 @@ class MemoryRegistry:
         await self._database.enter("list")
         return tuple(reversed(self._database.warrants.values()))
 
-    async def freeze(self, freeze: Freeze) -> None:
+    async def freeze(self, freeze: Freeze, entry: Entry) -> None:
         """Put a freeze in force."""
         await self._database.enter("freeze")
         self._database.freezes.add(freeze)
+        self._database.owed.append(entry)
         self._database.leave("freeze")
 
-    async def thaw(self, freeze: Freeze) -> None:
+    async def thaw(self, freeze: Freeze, entry: Entry) -> None:
         """Lift exactly this freeze."""
         await self._database.enter("thaw")
         self._database.freezes.discard(freeze)
+        self._database.owed.append(entry)
         self._database.leave("thaw")
 
     async def changes(self, since: int) -> Changes:
@@ -128,43 +140,140 @@ class MemoryRegistry:
             freezes=frozenset(self._database.freezes),
         )
 
-    def _set(self, warrant: Registered) -> None:
+    def _set(self, warrant: Registered, entry: Entry) -> None:
         self._database.warrants[warrant.id] = warrant
         self._database.changes.append((warrant.id, warrant.state))
+        self._database.owed.append(entry)
 
 
 class MemoryLedger:
     """`Ledger` in memory: durable for as long as nothing crashes."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, salt: Callable[[], bytes] = new_salt) -> None:
         """`database`: shared with the registry's twin."""
         self._database = database
+        self._salt = salt
+        self._open = Open()
 
-    async def append(self, receipt: Receipt, condition: Condition | None) -> None:
-        """Keep the receipt if the condition holds."""
+    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+        """Keep the entry if the condition holds."""
+        written = write_entry(entry, self._salt())  # what can't be written down is not kept
         try:
-            await self._database.enter("append")
-            # From here to the receipt nothing awaits: that is the transaction.
-            self._check(receipt, condition)
-            receipt.encode()  # what can't be written down is not kept
-            self._database.receipts[receipt.id, receipt.stage] = receipt
-            self._database.leave("append")
-        except DatabaseUnavailable as error:
-            raise LedgerUnavailable(f"the receipt is not durable: {error.message}") from None
+            await self._enter("append")
+            # From here to the entry nothing awaits: that is the transaction.
+            self._check(entry, condition)
+            self._enter_owed()
+            index = self._keep(written)
+            self._leave("append")
+        except LedgerUnavailable as error:
+            self._open.doubt(entry)
+            message = f"the entry is not durable: {error.message}"
+            raise LedgerUnavailable(message) from None
+        return index
 
-    async def receipts(self, since: int, limit: int) -> Sequence[Appended]:
-        """Give at most `limit` receipts after `since`."""
+    async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
+        """Give at most `limit` entries from index `since` on."""
+        await self._enter("read")
+        last = min(since + limit, len(self._database.log))
+        return [self._logged(index, sealed=sealed) for index in range(since, last)]
+
+    async def find(self, receipt: Handle, *, sealed: bool = False) -> Sequence[Logged]:
+        """Give the entries of one disclosure."""
+        await self._enter("find_receipt")
+        kept = (self._database.receipts.get((receipt, kind)) for kind in EntryType)
+        found = sorted(index for index in kept if index is not None)
+        return [self._logged(index, sealed=sealed) for index in found]
+
+    async def find_warrant(self, warrant: WarrantId, since: int, limit: int) -> Sequence[Logged]:
+        """Give at most `limit` entries about a warrant, from index `since` on."""
+        await self._enter("find_warrant")
+        about = [i for i, each in enumerate(self._database.log) if each.entry.warrant == warrant]
+        return [self._logged(index, sealed=False) for index in about if index >= since][:limit]
+
+    async def frontier(self) -> Frontier:
+        """Give the log's size and right edge."""
+        await self._enter("frontier")
+        return self._frontier(0, len(self._database.log))
+
+    async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
+        """Prove an entry's inclusion in the log as it was at `size`."""
+        await self._enter("prove")
+        return inclusion_proof(index, size, self._hash_at)
+
+    async def prove_growth(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Prove that the log of size `new` begins with that of `old`."""
+        await self._enter("prove_growth")
+        return consistency_proof(old, new, self._hash_at)
+
+    async def count_refusals(self, counts: Mapping[Refused, int]) -> None:
+        """Add to the counts."""
+        await self._enter("count_refusals")
+        self._database.refusals.update(counts)
+        self._leave("count_refusals")
+
+    async def settle(self) -> None:
+        """Enter what is owed, what minutes ended, and what failed and had persisted."""
+        await self._enter("settle")
+        self._enter_owed()
+        now = self._database.clock()
+        for refused, count in sorted(self._database.refusals.items()):
+            caller, code, minute = refused
+            if minute < minute_of(now):
+                public = {"code": code, "minute": minute, "count": count}
+                sealed = {"caller": caller}
+                self._enter_one(Entry(EntryType.REFUSALS, print_instant(now), public, sealed))
+                del self._database.refusals[refused]
+        view = self._open.view(0)
+        for entry in (*view.doubts, *view.late):
+            kept = self._database.receipts
+            kinds = {kind for kind in EntryType if (entry.receipt, kind) in kept}
+            if kinds and EntryType.CLOSING not in kinds:
+                self._enter_one(_ending(entry, print_instant(now)))
+        self._open.settle(view)
+        self._leave("settle")
+
+    async def _enter(self, operation: str) -> None:
         try:
-            await self._database.enter("receipts")
+            await self._database.enter(operation)
         except DatabaseUnavailable as error:
             raise LedgerUnavailable(error.message) from None
-        every = list(enumerate(self._database.receipts.values(), 1))
-        return tuple(Appended(n, r.encode()) for n, r in every[since : since + limit])
 
-    def _check(self, receipt: Receipt, condition: Condition | None) -> None:
-        # A stream has two entries under one id.
-        if (receipt.id, receipt.stage) in self._database.receipts:
-            raise DatabaseUnavailable("a receipt has this id already")
+    def _leave(self, operation: str) -> None:
+        try:
+            self._database.leave(operation)
+        except DatabaseUnavailable as error:
+            raise LedgerUnavailable(error.message) from None
+
+    def _enter_owed(self) -> None:
+        while self._database.owed:
+            self._enter_one(self._database.owed.pop(0))
+
+    def _enter_one(self, entry: Entry) -> None:
+        self._keep(write_entry(entry, self._salt()))
+
+    def _keep(self, written: Written) -> int:
+        index = len(self._database.log)
+        self._database.log.append(written)
+        if written.entry.receipt is not None:
+            self._database.receipts[written.entry.receipt, written.entry.type] = index
+        return index
+
+    def _logged(self, index: int, *, sealed: bool) -> Logged:
+        found = self._database.log[index]
+        if sealed:
+            return Logged(index, found.leaf, found.public, found.salt, found.sealed)
+        return Logged(index, found.leaf, found.public)
+
+    def _frontier(self, begin: int, end: int) -> Frontier:
+        return Frontier().append(hash_leaf(each.leaf) for each in self._database.log[begin:end])
+
+    def _hash_at(self, level: int, index: int) -> bytes:
+        return self._frontier(index << level, (index + 1) << level).root
+
+    def _check(self, entry: Entry, condition: Condition | None) -> None:
+        # Of each kind there is one entry for a receipt.
+        if entry.receipt is not None and (entry.receipt, entry.type) in self._database.receipts:
+            raise LedgerUnavailable("a receipt has such an entry already")
         if condition is None:
             return
         warrant = self._database.warrants.get(condition.warrant)
@@ -173,6 +282,13 @@ class MemoryLedger:
         denial = unmet(condition, found, self._database.clock(), frozen)
         if denial is not None:
             raise denial
+
+
+def _ending(entry: Entry, at: str) -> Entry:
+    """Give the closing of what is in doubt, or the one that came too late."""
+    if entry.type is EntryType.CLOSING or entry.receipt is None or entry.warrant is None:
+        return entry
+    return Closing(entry.receipt, at, entry.warrant, Ending.NOT_SENT, 0).entry()
 
 
 class MemoryTokenKeys:
@@ -194,9 +310,11 @@ class MemoryTokenKeys:
         self._database.leave("token_key")
         return key
 
-    async def destroy(self, warrant: WarrantId) -> None:
+    async def destroy(self, warrant: WarrantId) -> str | None:
         """Destroy the key for good."""
         await self._database.enter("destroy")
+        key = self._database.token_keys.get(warrant)
         if warrant in self._database.warrants:
             self._database.token_keys[warrant] = None
         self._database.leave("destroy")
+        return None if key is None else key_id(key)

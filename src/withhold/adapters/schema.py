@@ -27,8 +27,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from withhold.errors import DatabaseUnavailable
 from withhold.kinds.instant import Instant, parse_rfc3339
+from withhold.ledger.tree import Frontier
 
-VERSION: Final = 1  # of the tables; another one is not touched
+VERSION: Final = 2  # of the tables; another one is not touched
 
 metadata: Final = MetaData()
 
@@ -55,17 +56,68 @@ changes: Final = Table(  # INVARIANT: rows are added, never changed or removed
     Column("state", Text, nullable=False),
     Column("at", Text, nullable=False),
 )
-receipts: Final = Table(  # INVARIANT: rows are added, never changed or removed
-    "receipts",
+log: Final = Table(  # one row: the right edge of the tree
+    "log",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),  # see `ledger.tree`
+)
+entries: Final = Table(  # INVARIANT: rows are added; later only parts of one become NULL (pruned)
+    "entries",
+    metadata,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("receipt", Text),  # a disclosure's handle
+    Column("warrant", Text),
+    Column("node", Text),  # who is to say what became of it; of openings and releases
+    Column("leaf", LargeBinary, nullable=False),  # 32 bytes; stays when all else is pruned
+    Column("public", LargeBinary),  # canonical
+    Column("salt", LargeBinary),
+    Column("sealed", LargeBinary),  # canonical
+    UniqueConstraint("receipt", "type"),
+    Index("entries_by_warrant", "warrant", "leaf_index"),
+)
+subtrees: Final = Table(  # roots of full subtrees, so that no proof reads more than 511 rows
+    "subtrees",
+    metadata,
+    Column("level", BigInteger, primary_key=True, autoincrement=False),  # a multiple of 8, from 8
+    Column("subtree", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+)
+owed: Final = Table(  # what took effect, and is still to be entered in the log
+    "owed",
     metadata,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False),
-    Column("stage", Text, nullable=False),  # a stream has two entries under one id
-    Column("warrant", Text, nullable=False),
-    Column("receipt", LargeBinary, nullable=False),  # its canonical encoding
-    Column("at", Text, nullable=False),
-    UniqueConstraint("id", "stage"),
-    Index("receipts_by_warrant", "warrant", "sequence"),
+    Column("entry", LargeBinary, nullable=False),
+)
+refusals: Final = Table(  # counted here until their minute is over
+    "refusals",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("minute", Text, primary_key=True),
+    Column("times", BigInteger, nullable=False),
+)
+nodes: Final = Table(  # who may still say what became of a release
+    "nodes",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("seen", BigInteger, nullable=False),  # by the database's clock, in seconds since 1970
+    Column("settled", BigInteger, nullable=False),  # it owes no closing for entries before this
+)
+entered: Final = Table(  # what bundles, signers and keys the log last said there are
+    "entered",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+checkpoints: Final = Table(  # those that witnesses have signed, too
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
 )
 freezes: Final = Table(
     "freezes",
@@ -80,10 +132,12 @@ token_keys: Final = Table(
     Column("warrant", Text, ForeignKey("warrants.id"), primary_key=True),
     Column("wrapped", LargeBinary),  # NULL: destroyed, and none is ever made again
     Column("wrapped_by", BigInteger, nullable=False),  # the version of the key-encryption key
+    Column("key_id", Text),  # as every token made with it says; NULL: no key was ever made
     Column("at", Text, nullable=False),
 )
 
-_SEQUENCES: Final = ("warrants", "changes", "receipts")
+_SEQUENCES: Final = ("warrants", "changes", "owed")
+LOG: Final = "log"  # the id of its one row
 # Where the two differ. RFC 3339 in UTC, of the moment of the statement and not of the transaction.
 _CLOCK: Final = {
     "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
@@ -113,6 +167,9 @@ def create_tables(connection: Connection) -> None:
     for name, value in (("schema", VERSION), *((name, 0) for name in _SEQUENCES)):
         if name not in there:
             connection.execute(insert(sequences).values(name=name, value=value))
+    if connection.execute(select(log.c.id)).scalar_one_or_none() is None:
+        empty = {"id": LOG, "size": 0, "frontier": Frontier().encode()}
+        connection.execute(insert(log).values(empty))
     # CRASH: all of this is one transaction, so either it was never begun or it is whole.
     found = there.get("schema", VERSION)
     if found != VERSION:

@@ -54,11 +54,16 @@ class Standing:
         changes: Callable[[int], Changes],
         folder: Path,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        ended: Callable[[], Mapping[WarrantId, State]] = dict,
     ) -> None:
-        """`changes`: `changes_now` of a registry; `folder`: of the freeze files."""
+        """`changes`: `changes_now` of a registry; `folder`: of the freeze files.
+
+        `ended`: what this process knows to have ended and the registry does not yet.
+        """
         self._changes = changes
         self._folder = folder
         self._clock_ns = clock_ns
+        self._ended_here = ended
         self._known: _Known | None = None
         self._filed: _Filed | None = None
         self._complaints: set[str] = set()
@@ -85,7 +90,7 @@ class Standing:
 
     def state_of(self, warrant: WarrantId) -> State | None:
         """Give a warrant's state; None if it was never registered. Raises: DatabaseUnavailable."""
-        return self._fresh().states.get(warrant)
+        return self._ended_here().get(warrant) or self._fresh().states.get(warrant)
 
     def frozen(self, store: StoreName, instrument: InstrumentName) -> bool:
         """Tell whether a freeze is in force, by file or by the database.

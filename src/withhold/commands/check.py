@@ -80,7 +80,7 @@ def check_secrets(file: Path, deployment: Deployment) -> Iterator[Fault]:
         except KeyUnavailable as error:
             yield _fault(file, deployment, at, error.message, error.hint)
     try:
-        config.read_keys(deployment)
+        config.open_keys(deployment)
     except KeyUnavailable as error:
         yield _fault(file, deployment, ("keys", "path"), error.message, error.hint)
 

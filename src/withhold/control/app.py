@@ -21,14 +21,17 @@ from starlette.routing import Route
 
 from withhold.authenticate import authenticate
 from withhold.control import warrants
+from withhold.control.entries import Act
 from withhold.control.freezes import lift, list_in_force, put_in_force
-from withhold.control.problems import problem
+from withhold.control.problems import code_of, problem
 from withhold.control.views import summary, whole
 from withhold.control.warrants import Office
 from withhold.deployment.model import CallerEntry
 from withhold.errors import BadRequest, DatabaseUnavailable, Denied, WithholdError
-from withhold.names import InstrumentName, Role, State, StoreName, WarrantId
-from withhold.ports import Freeze
+from withhold.kinds.instant import Instant
+from withhold.ledger.note import Signer
+from withhold.names import CallerName, InstrumentName, Role, State, StoreName, WarrantId
+from withhold.ports import Freeze, Ledger
 from withhold.warrant.document import check_members, read_object, take_text
 from withhold.warrant.signed import MAX_DOCUMENT_BYTES
 
@@ -53,7 +56,12 @@ class ControlParts:
     stores: frozenset[StoreName]
     software: str
     probes: Mapping[str, Probe]  # by what they look at: `database`, `redis`, …
-    destroy_key: Callable[[WarrantId], Awaitable[None]]  # a warrant's token key
+    destroy_key: Callable[[WarrantId], Awaitable[str | None]]  # a warrant's token key
+    ledger: Ledger
+    origin: str  # what the log is called
+    log_signers: Callable[[], Sequence[Signer]]  # of its checkpoints and receipts
+    refused: Callable[[CallerName, str], None]  # told the code of what a caller was refused
+    now: Callable[[], Instant]  # this node's clock
     freezes: Path  # the folder of this node's freeze files
     metrics: Callable[[], tuple[bytes, str]]  # body and content type
 
@@ -100,7 +108,8 @@ class _Plane:
         self._office = parts.office
 
     async def register(self, request: Request, caller: CallerEntry) -> Response:
-        standing = await warrants.register(self._office, await _body(request, MAX_DOCUMENT_BYTES))
+        document = await _body(request, MAX_DOCUMENT_BYTES)
+        standing = await warrants.register(self._office, document, self._act(caller))
         _changed("warrant-registered", standing.registered.id, caller, standing.state)
         return _json(summary(standing), 201)
 
@@ -116,13 +125,15 @@ class _Plane:
 
     async def approve(self, request: Request, caller: CallerEntry) -> Response:
         document = await _body(request, MAX_DOCUMENT_BYTES)
-        standing = await warrants.approve(self._office, _warrant(request), document)
+        act = self._act(caller)
+        standing = await warrants.approve(self._office, _warrant(request), document, act)
         _changed("warrant-signed", standing.registered.id, caller, standing.state)
         return _json(summary(standing))
 
     async def resume(self, request: Request, caller: CallerEntry) -> Response:
         document = await _body(request, MAX_DOCUMENT_BYTES)
-        standing = await warrants.resume(self._office, _warrant(request), document)
+        act = self._act(caller)
+        standing = await warrants.resume(self._office, _warrant(request), document, act)
         _changed("warrant-resumed", standing.registered.id, caller, standing.state)
         return _json(summary(standing))
 
@@ -130,7 +141,7 @@ class _Plane:
         async def handler(request: Request, caller: CallerEntry) -> Response:
             await _nothing(request)
             warrant = _warrant(request)
-            await warrants.move(self._office, warrant, to)
+            await warrants.move(self._office, warrant, to, self._act(caller))
             _changed("warrant-moved", warrant, caller, to)
             return _json({"id": warrant, "state": to})
 
@@ -139,9 +150,10 @@ class _Plane:
     async def close(self, request: Request, caller: CallerEntry) -> Response:
         await _nothing(request)
         warrant = _warrant(request)
-        await warrants.close(self._office, warrant, self._parts.destroy_key)
+        destroy = self._parts.destroy_key
+        key = await warrants.close(self._office, warrant, destroy, self._act(caller))
         _changed("warrant-moved", warrant, caller, State.CLOSED)
-        return _json({"id": warrant, "state": State.CLOSED})
+        return _json({"id": warrant, "state": State.CLOSED, "key_destroyed": key})
 
     async def freeze(self, request: Request, caller: CallerEntry) -> Response:
         body = await _body(request, MAX_REQUEST_BYTES)
@@ -149,7 +161,8 @@ class _Plane:
         check_members(members, "$", (), ("store", "instrument"))
         named = {name: take_text(value, f"$.{name}") for name, value in members.items()}
         freeze = self._freeze(named)
-        await put_in_force(self._office.registry, self._parts.freezes, freeze)
+        office, act = self._office, self._act(caller)
+        await put_in_force(office.registry, office.pending, self._parts.freezes, freeze, act)
         _frozen("frozen", freeze, caller)
         return _json(await self._freezes(), 201)
 
@@ -163,7 +176,7 @@ class _Plane:
             message = "only `store` and `instrument` can be named, once each"
             raise BadRequest(message)
         freeze = self._freeze(named)
-        await lift(self._office.registry, self._parts.freezes, freeze)
+        await lift(self._office.registry, self._parts.freezes, freeze, self._act(caller))
         _frozen("thawed", freeze, caller)
         return _json(await self._freezes())
 
@@ -212,6 +225,9 @@ class _Plane:
         body, content_type = self._parts.metrics()
         return Response(body, media_type=content_type)
 
+    def _act(self, caller: CallerEntry) -> Act:
+        return Act(caller.name, self._parts.now())
+
     def _freeze(self, named: Mapping[str, str]) -> Freeze:
         """Make a freeze of names that exist: a slip of the pen would freeze nothing."""
         store, instrument = named.get("store"), named.get("instrument")
@@ -243,10 +259,14 @@ def _route(
         if caller is None:
             raise Denied("unauthenticated", "a bearer token of a known caller is required")
         handler, roles = methods["GET" if request.method == "HEAD" else request.method]
-        if not roles & caller.roles:
-            needed = " or ".join(sorted(f"`{role}`" for role in roles))
-            raise Denied("role-not-allowed", f"this takes the role {needed}")
-        return await handler(request, caller)
+        try:
+            if not roles & caller.roles:
+                needed = " or ".join(sorted(f"`{role}`" for role in roles))
+                raise Denied("role-not-allowed", f"this takes the role {needed}")
+            return await handler(request, caller)
+        except WithholdError as error:
+            parts.refused(caller.name, code_of(error))
+            raise
 
     return Route(path, endpoint, methods=list(methods))
 

@@ -8,10 +8,13 @@ frozen. The folder has threads of its own: a freeze waits for nothing that other
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from withhold.adapters.freezes import add_freeze, list_freezes, remove_freeze
+from withhold.control.entries import Act, entry_of_freeze
+from withhold.control.pending import Pending
 from withhold.errors import DatabaseUnavailable
 from withhold.ports import NOTHING_SINCE, Freeze, Registry
 
@@ -20,14 +23,20 @@ _P = ParamSpec("_P")
 _Result = TypeVar("_Result")
 
 
-async def put_in_force(registry: Registry, folder: Path, freeze: Freeze) -> None:
+async def put_in_force(
+    registry: Registry, pending: Pending, folder: Path, freeze: Freeze, act: Act
+) -> None:
     """Freeze this machine's nodes by file, and all nodes by the database.
 
+    What the database does not take is tried until it does.
     Raises: DatabaseUnavailable, where one of the two failed; its message says what is frozen.
     """
+    attempt = partial(registry.freeze, freeze, entry_of_freeze(act, freeze, frozen=True))
     by_file, by_database = await asyncio.gather(
-        _fault_of(_on_disk(add_freeze, folder, freeze)), _fault_of(registry.freeze(freeze))
+        _fault_of(_on_disk(add_freeze, folder, freeze)), _fault_of(attempt())
     )
+    if by_database is not None:
+        pending.add(f"freeze {freeze}", attempt)
     if by_file is not None and by_database is not None:
         raise by_database
     if by_database is not None:
@@ -38,9 +47,9 @@ async def put_in_force(registry: Registry, folder: Path, freeze: Freeze) -> None
         raise DatabaseUnavailable(message)
 
 
-async def lift(registry: Registry, folder: Path, freeze: Freeze) -> None:
+async def lift(registry: Registry, folder: Path, freeze: Freeze, act: Act) -> None:
     """Lift exactly this freeze, in both places. Raises: DatabaseUnavailable."""
-    await registry.thaw(freeze)
+    await registry.thaw(freeze, entry_of_freeze(act, freeze, frozen=False))
     # CRASH: this machine's nodes alone are still frozen, until it is done again.
     await _on_disk(remove_freeze, folder, freeze)
 

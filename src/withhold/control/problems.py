@@ -47,12 +47,7 @@ def problem(error: WithholdError) -> tuple[int, bytes]:
     A `Denied` has its reason as its code; one that is not in the table refuses what a signature or
     an instrument says, and is 422.
     """
-    if isinstance(error, Denied):
-        code = error.reason
-        status = _STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY)
-    else:
-        unforeseen = (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error")
-        status, code = _CODES.get(type(error), unforeseen)
+    status, code = _status_and_code(error)
     members = {
         "type": "about:blank",
         "title": status.phrase,
@@ -63,3 +58,14 @@ def problem(error: WithholdError) -> tuple[int, bytes]:
     if error.hint:
         members["hint"] = error.hint
     return status.value, msgspec.json.encode(members)
+
+
+def code_of(error: WithholdError) -> str:
+    """Give the stable code of an error."""
+    return _status_and_code(error)[1]
+
+
+def _status_and_code(error: WithholdError) -> tuple[HTTPStatus, str]:
+    if isinstance(error, Denied):
+        return _STATUSES.get(error.reason, HTTPStatus.UNPROCESSABLE_ENTITY), error.reason
+    return _CODES.get(type(error), (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error"))

@@ -7,16 +7,20 @@ are believed for the signers in force, whoever asked.
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from withhold.bundle import Bundle
+from withhold.control.entries import Act, Event, entry_of_move, entry_of_signed
+from withhold.control.pending import Pending
 from withhold.control.remarks import remarks
-from withhold.errors import Denied, WarrantError
+from withhold.errors import DatabaseUnavailable, Denied, WarrantError
 from withhold.kinds.instant import Instant, print_instant
+from withhold.ledger.entry import Entry
 from withhold.names import CallerName, SignerRole, State, WarrantId
 from withhold.policy.model import Instrument
 from withhold.ports import NOTHING_SINCE, Registered, Registry
-from withhold.warrant.model import ApprovedWarrant, Signature, SignedWarrant, Signer
+from withhold.warrant.model import ApprovedWarrant, Signature, SignedWarrant, Signer, Target
 from withhold.warrant.signed import parse_signed, print_signed
 from withhold.warrant.state import comes_before, state_at
 from withhold.warrant.verify import NEEDS_APPROVAL, NEEDS_INTAKE, Denial, verify_warrant
@@ -35,6 +39,8 @@ class Office:
     signers: Sequence[Signer]
     callers: Collection[CallerName]
     deployment: str
+    commit_target: Callable[[WarrantId, Target], str]
+    pending: Pending
 
 
 @dataclass(frozen=True)
@@ -48,18 +54,19 @@ class Standing:
     remarks: tuple[str, ...]  # what it asks for in vain
 
 
-async def register(office: Office, document: bytes) -> Standing:
+async def register(office: Office, document: bytes, act: Act) -> Standing:
     """Register a signed warrant; it is active as soon as intake and approvals hold.
 
     Raises: WarrantError, DatabaseUnavailable, Denied `id-in-use` or the reason of `verify_warrant`.
     """
     signed = parse_signed(document)
     standing = _verified(office, signed, document, await now(office))
-    await office.registry.register(standing.registered)
+    entry = _entry(office, act, Event.REGISTERED, standing)
+    await office.registry.register(standing.registered, entry)
     return standing
 
 
-async def approve(office: Office, warrant: WarrantId, document: bytes) -> Standing:
+async def approve(office: Office, warrant: WarrantId, document: bytes, act: Act) -> Standing:
     """Add the signatures of `document` to a pending warrant.
 
     `document`: the same payload under further signatures; those that are known may be among them.
@@ -73,11 +80,12 @@ async def approve(office: Office, warrant: WarrantId, document: bytes) -> Standi
     if not fresh:
         raise Denied("no-new-signature", "the document has no signature that is not known")
     standing = await _signed_anew(office, held, (*held.signatures, *fresh))
-    await office.registry.amend(old, standing.registered)
+    entry = _entry(office, act, Event.APPROVED, standing)
+    await office.registry.amend(old, standing.registered, entry)
     return standing
 
 
-async def resume(office: Office, warrant: WarrantId, document: bytes) -> Standing:
+async def resume(office: Office, warrant: WarrantId, document: bytes, act: Act) -> Standing:
     """Bring a suspended warrant back, on an approver's word.
 
     `document`: the same payload, signed anew by one approver, at most ten minutes ago and later
@@ -100,34 +108,53 @@ async def resume(office: Office, warrant: WarrantId, document: bytes) -> Standin
     standing = await _signed_anew(office, held, (*kept, signature))
     if standing.state is not State.ACTIVE:
         raise Denied(NEEDS_APPROVAL, standing.waits_for)
-    await office.registry.amend(old, standing.registered)
+    entry = _entry(office, act, Event.RESUMED, standing)
+    await office.registry.amend(old, standing.registered, entry)
     return standing
 
 
-async def move(office: Office, warrant: WarrantId, to: State) -> None:
+async def move(office: Office, warrant: WarrantId, to: State, act: Act) -> None:
     """Suspend, revoke or close. Asks nothing of the document: it ends access whatever it holds.
 
+    What suspends or revokes while the database takes no writes is in force in this process, and
+    told to the database as soon as that is possible; the error says so.
     Raises: Denied `warrant-unknown`, `wrong-state`; DatabaseUnavailable.
     """
-    await office.registry.move(warrant, comes_before(to), to)
+    entry = entry_of_move(act, warrant, to)
+    attempt = partial(office.registry.move, warrant, comes_before(to), to, entry)
+    try:
+        await attempt()
+    except DatabaseUnavailable as error:
+        if to is State.CLOSED:
+            raise
+        office.pending.add(f"warrant {warrant}", attempt, (warrant, to))
+        message = f"in force in this process and not durable yet: {error.message}"
+        hint = "it is tried until the database takes it; to be sure of all nodes, freeze by file"
+    else:
+        return
+    raise DatabaseUnavailable(message, hint)
 
 
 async def close(
-    office: Office, warrant: WarrantId, destroy: Callable[[WarrantId], Awaitable[None]]
-) -> None:
+    office: Office,
+    warrant: WarrantId,
+    destroy: Callable[[WarrantId], Awaitable[str | None]],
+    act: Act,
+) -> str | None:
     """Close a warrant and destroy its token key; of a closed one, finish what a crash left.
 
+    Gives the id of the key, None if there was none.
     Raises: as `move`; KeyUnavailable if the key is still there: close again.
     """
     try:
-        await move(office, warrant, State.CLOSED)
+        await move(office, warrant, State.CLOSED, act)
     except Denied:
         found = await office.registry.find(warrant)
         if found is None or found.state is not State.CLOSED:
             raise
     # CRASH: the warrant is closed and its key is still there. It opens nothing any more, and
     # closing once more destroys it. The other order would leave an active warrant without its key.
-    await destroy(warrant)
+    return await destroy(warrant)
 
 
 async def find(office: Office, warrant: WarrantId) -> Standing:
@@ -179,6 +206,19 @@ def _verified(office: Office, signed: SignedWarrant, document: bytes, at: Instan
     state = State.PENDING if waits_for else State.ACTIVE
     registered = Registered(signed.warrant.id, document, signed.warrant.digest, state)
     return Standing(registered, signed, state, waits_for, _remarks(office, signed))
+
+
+def _entry(office: Office, act: Act, event: Event, standing: Standing) -> Entry:
+    signed = standing.signed
+    instrument = office.bundle.policy.instruments.get(signed.warrant.instrument)
+    return entry_of_signed(
+        act,
+        event,
+        signed,
+        state=standing.state,
+        instrument=instrument,
+        commit_target=office.commit_target,
+    )
 
 
 async def _find(office: Office, warrant: WarrantId) -> tuple[Registered, SignedWarrant]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from withhold.ledger.note import VerifierKey
 from withhold.names import CallerName, Role, StoreName
 from withhold.toml.lines import Lines
 from withhold.warrant.model import Signer
@@ -58,6 +59,14 @@ class CallerEntry:
     stores: frozenset[StoreName]
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessEntry:
+    """One `[[witness]]`: somebody else who signs that the log only grows."""
+
+    url: str  # what `/add-checkpoint` is put behind; without a slash at its end
+    key: VerifierKey
+
+
 @dataclass(frozen=True)
 class Deployment:
     """One `withhold.toml`. Every path is absolute."""
@@ -72,6 +81,8 @@ class Deployment:
     stores: Mapping[StoreName, StoreEntry]
     callers: tuple[CallerEntry, ...]
     signers: tuple[Signer, ...]
+    ledger_origin: str = ""  # what the log is called in its checkpoints; its key bears the name
+    witnesses: tuple[WitnessEntry, ...] = ()
     limits: Limits = Limits()
     # Where things stand in the file, for what is found out later: `lines.of(("signer", 2))`.
     lines: Lines = field(default_factory=Lines, repr=False, compare=False)

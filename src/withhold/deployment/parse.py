@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from withhold.deployment.model import CallerEntry, Deployment, Limits, Listen, Secret, StoreEntry
+from withhold.deployment.model import (
+    CallerEntry,
+    Deployment,
+    Limits,
+    Listen,
+    Secret,
+    StoreEntry,
+    WitnessEntry,
+)
 from withhold.deployment.places import (
     read_base_url,
     read_database_url,
@@ -17,7 +25,9 @@ from withhold.deployment.places import (
     read_redis_url,
     read_secret,
 )
+from withhold.errors import Unproven
 from withhold.keyring import parse_public_key
+from withhold.ledger.note import KeyType, is_key_name, parse_verifier_key
 from withhold.names import CallerName, Role, SignerRole, StoreName
 from withhold.toml.faults import Faults, did_you_mean
 from withhold.toml.read import read_toml
@@ -63,6 +73,8 @@ def _deployment(document: Table, file: Path) -> Deployment:
     stores = _stores(document, folder)
     callers = _callers(document, stores)
     signers = _signers(document)
+    origin = _origin(document, name or "")
+    witnesses = _witnesses(document)
     limits = _limits(document)
     document.done()
     return Deployment(
@@ -76,6 +88,8 @@ def _deployment(document: Table, file: Path) -> Deployment:
         stores={entry.name: entry for entry in stores},
         callers=tuple(callers),
         signers=tuple(signers),
+        ledger_origin=origin,
+        witnesses=tuple(witnesses),
         limits=limits,
         lines=document.source.lines,
     )
@@ -202,6 +216,37 @@ def _public_key(text: Text | None, others: Iterable[Signer]) -> bytes:
                 f"the key is that of `{other.name}`, too", "each signer has a key of its own"
             )
     return key
+
+
+def _origin(document: Table, deployment: str) -> str:
+    """Read what the log is called. Source: c2sp.org/tlog-checkpoint, c2sp.org/signed-note."""
+    text = _text(document, "ledger", "origin", required=False)
+    if text is None:
+        return f"withhold/{deployment}"
+    if not is_key_name(text.value):
+        hint = "such as `log.example.org/withhold`"
+        text.fault("`origin` is empty, too long, or holds a space, a control or `+`", hint)
+    return text.value
+
+
+def _witnesses(document: Table) -> list[WitnessEntry]:
+    witnesses: list[WitnessEntry] = []
+    for table in document.tables("witness"):
+        url = table.text("url")
+        base_url = None if url is None else read_base_url(url)
+        key = table.text("key")
+        table.done()
+        if key is None or base_url is None:
+            continue
+        try:
+            read = parse_verifier_key(key.value)
+        except Unproven as error:
+            key.fault(f"`key` is no verifier key: {error.message}", "the witness publishes it")
+            continue
+        if read.type is not KeyType.COSIGNATURE:
+            key.fault("`key` is no witness's", "a witness's verifier key is of type 4")
+        witnesses.append(WitnessEntry(base_url.rstrip("/"), read))
+    return witnesses
 
 
 def _limits(document: Table) -> Limits:

@@ -48,7 +48,7 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         """Raises: ValueError."""
-        if not _is_name(self.name):
+        if not is_key_name(self.name):
             raise ValueError("a key's name is empty, too long or holds a space, control or plus")
         if len(self.public_key) != _PUBLIC_KEY_BYTES:
             raise ValueError(f"a public key has {_PUBLIC_KEY_BYTES} bytes")
@@ -221,7 +221,7 @@ def print_signatures(signatures: Iterable[NoteSignature]) -> str:
 
 def _parse_signature(line: str) -> NoteSignature:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space or not _is_name(name):
+    if not line.startswith(_DASH) or not space or not is_key_name(name):
         raise Unproven("a signature line is not a dash, a key's name and base64")
     data = parse_base64(encoded, "a signature")
     if len(data) <= KEY_ID_BYTES:
@@ -248,7 +248,8 @@ def _cosigned(text: bytes, time_s: int) -> bytes:
     return f"cosignature/v1\ntime {time_s}\n".encode() + text
 
 
-def _is_name(name: str) -> bool:
+def is_key_name(name: str) -> bool:
+    """Tell whether a key, and so a log, can be called that. Source: c2sp.org/signed-note."""
     return 0 < len(name) <= MAX_NAME and not any(
         character.isspace() or character < " " or character == "+" for character in name
     )

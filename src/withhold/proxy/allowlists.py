@@ -35,8 +35,13 @@ Key = tuple[str, str, ResourceName, int]
 class Allowlists:
     """Gives allowlists: from the process, from the cache, or compiled."""
 
-    def __init__(self, cache: Cache, key: bytes, count: Callable[[str], None]) -> None:
-        """`key`: authenticates entries; `count`: told of each find, compilation, rejection."""
+    def __init__(
+        self, cache: Cache, key: Callable[[], bytes], count: Callable[[str], None]
+    ) -> None:
+        """`key`: gives what authenticates entries, 32 bytes.
+
+        `count`: told of each find, compilation, rejection.
+        """
         self._cache = cache
         self._key = key
         self._count = count
@@ -95,7 +100,7 @@ class Allowlists:
 
     def _mac(self, purpose: bytes, material: bytes, value: bytes = b"") -> bytes:
         """Give HMAC-SHA256; `purpose` keeps places and entries apart."""
-        return hmac.digest(self._key, purpose + b"\0" + material + value, "sha256")
+        return hmac.digest(self._key(), purpose + b"\0" + material + value, "sha256")
 
 
 def encode_decisions(allowlist: Allowlist) -> bytes:

@@ -19,10 +19,12 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
 from withhold.deployment.model import Limits
-from withhold.errors import DatabaseUnavailable, Denied, WithholdError
+from withhold.errors import DatabaseUnavailable, Denied, StoreError, WithholdError
+from withhold.ledger.receipt import DISCLOSED
+from withhold.names import CallerName
 from withhold.proxy.allowlists import Allowlists
 from withhold.proxy.ask import Measured
-from withhold.proxy.disclosure import DISCLOSED, Clerk
+from withhold.proxy.disclosure import Clerk
 from withhold.proxy.gate import Gate
 from withhold.proxy.handler import Request, Room, answer
 from withhold.proxy.log import Line, cause_of, log_fault, log_request
@@ -104,6 +106,7 @@ class _Stores(BaseRoute):
 async def _serve(room: Room, scope: Scope, reply: Reply, line: Line) -> bool:
     """Answer, or say what the problem is; False if an answer was begun that is not whole."""
     problem = PROBLEMS["internal-error"]
+    has_entry = False  # of its own
     try:
         _check_bounds(scope, room.parts.limits)
         with room.gate.enter():
@@ -114,12 +117,15 @@ async def _serve(room: Room, scope: Scope, reply: Reply, line: Line) -> bool:
     except WithholdError as error:
         problem = problem_of(error)
         line.cause = cause_of(error)
+        has_entry = isinstance(error, StoreError)
     except Exception as error:  # noqa: BLE001 - the one place; see the module's docstring
         log_fault(line.request, error)
     else:
         line.code, line.status = DISCLOSED, _OK
         return True
     line.code = problem.code
+    if line.caller and not has_entry:
+        room.parts.refusals.note(CallerName(line.caller), problem.code)
     if reply.begun:
         line.status = _OK
         return False

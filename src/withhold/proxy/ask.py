@@ -16,6 +16,23 @@ _REDIRECTS: Final = range(300, 400)
 _BLANK: Final = b" \t\r"  # RFC 8259 §2, without the LF that ended it
 
 
+class Heard:
+    """A store as one request asks it; remembers the status of the last answer, for the ledger."""
+
+    def __init__(self, store: Store) -> None:
+        """`store`: the one that is asked."""
+        self._store = store
+        self.status: int | None = None  # None: it was not asked, or did not answer
+
+    @asynccontextmanager
+    async def get(self, target: str) -> AsyncIterator[Answer]:
+        """Call the store. See `ports.Store`."""
+        self.status = None
+        async with self._store.get(target) as answer:
+            self.status = answer.status
+            yield answer
+
+
 class Measured:
     """A store whose answers are timed, to their head."""
 

@@ -14,11 +14,11 @@ from typing import Final
 from withhold.catalogue.model import Page
 from withhold.deployment.model import Limits
 from withhold.errors import StoreError, StoreFailed, StoreTimeout, StoreTooLarge
+from withhold.ledger.receipt import Ending
 from withhold.minimize.minimizer import Minimized, Minimizer
 from withhold.minimize.tally import Tally
-from withhold.ports import Store
-from withhold.proxy.ask import ask, read_lines, read_whole, walk
-from withhold.proxy.disclosure import INCOMPLETE, Clerk, Disclosure, Sent, whole
+from withhold.proxy.ask import Heard, ask, read_lines, read_whole, walk
+from withhold.proxy.disclosure import Clerk, Disclosure, Sent, whole
 from withhold.proxy.pages import join_pages
 from withhold.proxy.problem import problem_of
 from withhold.proxy.reply import Reply
@@ -26,7 +26,6 @@ from withhold.proxy.stream import minimize, stream
 from withhold.proxy.target import build_target
 from withhold.proxy.warrants import Standing, check_standing
 from withhold.proxy.watch import Watch
-from withhold.receipt import Stage
 
 PIECE_BYTES: Final = 64 * 2**10  # of a whole answer; the server's own buffer is no larger
 
@@ -39,7 +38,7 @@ class Delivery:
 
     disclosure: Disclosure
     minimizer: Minimizer
-    store: Store | None  # None: the catalogue knows it and the deployment doesn't
+    store: Heard | None  # None: the catalogue knows it and the deployment doesn't
     params: Mapping[str, str] = field(repr=False)  # as the store writes them; they name people
     takes_ndjson: bool
     http_version: str
@@ -49,6 +48,13 @@ class Delivery:
     reply: Reply
 
 
+@dataclass
+class _Handed:
+    """How much of an answer was handed over to the connection so far."""
+
+    size_bytes: int = 0
+
+
 async def deliver(delivery: Delivery) -> Sent:
     """Answer, and tell what was sent. Raises: WithholdError."""
     try:
@@ -56,7 +62,7 @@ async def deliver(delivery: Delivery) -> Sent:
     except StoreError as error:
         if not delivery.reply.begun:  # a stream makes its own closing entry
             code = problem_of(error).code
-            await delivery.clerk.note(delivery.disclosure, Stage.RELEASE, code)
+            await delivery.clerk.fail(delivery.disclosure, code, _status(delivery))
         raise
 
 
@@ -74,7 +80,7 @@ async def _deliver(delivery: Delivery) -> Sent:
     return await _deliver_pages(delivery, delivery.store, page)
 
 
-async def _deliver_one(delivery: Delivery, store: Store) -> Sent:
+async def _deliver_one(delivery: Delivery, store: Heard) -> Sent:
     """Answer with the store's one answer, or with its lines."""
     resource = delivery.disclosure.allowlist.resource
     limits = delivery.limits
@@ -92,7 +98,7 @@ async def _deliver_one(delivery: Delivery, store: Store) -> Sent:
     return await _send_whole(delivery, minimized.body, minimized.tally)
 
 
-async def _deliver_pages(delivery: Delivery, store: Store, page: Page) -> Sent:
+async def _deliver_pages(delivery: Delivery, store: Heard, page: Page) -> Sent:
     """Answer once with all pages; each is minimized before the next is asked for."""
     allowlist = delivery.disclosure.allowlist
     limits = delivery.limits
@@ -113,7 +119,7 @@ async def _deliver_pages(delivery: Delivery, store: Store, page: Page) -> Sent:
     return await _send_whole(delivery, join_pages(allowlist, kept) if kept else None, tally)
 
 
-async def _deliver_pages_as_lines(delivery: Delivery, store: Store, page: Page) -> Sent:
+async def _deliver_pages_as_lines(delivery: Delivery, store: Heard, page: Page) -> Sent:
     """Answer with a line for each page."""
     resource = delivery.disclosure.allowlist.resource
     pages = walk(store, resource, page, delivery.params, delivery.limits.max_answer_bytes)
@@ -131,7 +137,12 @@ async def _stream(delivery: Delivery, batches: AsyncIterator[list[bytes]]) -> Se
             clerk=delivery.clerk,
             watch=watch,
             http_version=delivery.http_version,
+            status=partial(_status, delivery),
         )
+
+
+def _status(delivery: Delivery) -> int | None:
+    return None if delivery.store is None else delivery.store.status
 
 
 def _check(delivery: Delivery) -> None:
@@ -144,36 +155,39 @@ async def _send_whole(delivery: Delivery, body: bytes | None, tally: Tally) -> S
     """Release a whole answer, and send it. `body`: None where nothing stands."""
     content = delivery.minimizer.empty_root if body is None else body
     sent = whole(content, tally)
-    await delivery.clerk.release(delivery.disclosure, Stage.RELEASE, sent)
-    # CRASH: from here on the entry says `disclosed`, though nothing may have left.
+    await delivery.clerk.release(delivery.disclosure, sent, _status(delivery))
+    # CRASH: from here on the entry says `disclosed`, though nothing may have left; whoever
+    # recovers says `unknown`.
     headers = [*delivery.disclosure.headers(_JSON), ("Content-Digest", str(sent.digest))]
-    if len(content) <= PIECE_BYTES:
-        await delivery.reply.whole(200, headers, content)
-    else:
-        await _send_pieces(delivery, headers, content, sent)
+    handed = _Handed()
+    ending = Ending.INCOMPLETE
+    try:
+        await _hand_over(delivery, headers, content, handed)
+        ending = Ending.COMPLETE
+    finally:
+        delivery.clerk.close_later(delivery.disclosure, ending, handed.size_bytes)
     return sent
 
 
-async def _send_pieces(
-    delivery: Delivery, headers: list[tuple[str, str]], content: bytes, sent: Sent
+async def _hand_over(
+    delivery: Delivery, headers: list[tuple[str, str]], content: bytes, handed: _Handed
 ) -> None:
-    """Send a large answer as fast as it is read, and stop where its warrant does.
+    """Send an answer; a large one as fast as it is read, until its warrant ends.
 
     Whoever reads slowly would else go on reading after a revocation (contract §6). What is broken
-    off is shorter than its `Content-Length` says, and has a closing entry.
+    off is shorter than its `Content-Length` says.
     """
-    ended = False
-    try:
-        async with _watch(delivery) as watch:
-            await delivery.reply.begin([*headers, ("Content-Length", str(len(content)))])
-            for at in range(0, len(content), PIECE_BYTES):
-                await watch.wait(delivery.reply.more(content[at : at + PIECE_BYTES]))
-        await delivery.reply.end()
-        ended = True
-    finally:
-        if not ended:
-            note = delivery.clerk.note(delivery.disclosure, Stage.CLOSING, INCOMPLETE, sent)
-            await asyncio.shield(asyncio.ensure_future(note))
+    if len(content) <= PIECE_BYTES:
+        await delivery.reply.whole(200, headers, content)
+        handed.size_bytes = len(content)
+        return
+    async with _watch(delivery) as watch:
+        await delivery.reply.begin([*headers, ("Content-Length", str(len(content)))])
+        for at in range(0, len(content), PIECE_BYTES):
+            piece = content[at : at + PIECE_BYTES]
+            await watch.wait(delivery.reply.more(piece))
+            handed.size_bytes += len(piece)
+    await delivery.reply.end()
 
 
 def _watch(delivery: Delivery) -> Watch:

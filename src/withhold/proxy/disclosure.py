@@ -1,24 +1,31 @@
 """Disclosure: one request that may be answered, and the entries that it leaves in the ledger."""
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from withhold.allowlist.model import Allowlist
 from withhold.digest import digest_of
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
 from withhold.kinds.instant import print_instant
+from withhold.ledger.entry import Entry, EntryType
+from withhold.ledger.receipt import (
+    DISCLOSED,
+    NOTHING,
+    Closing,
+    Ending,
+    Receipt,
+    ReceiptId,
+    Released,
+    handle_of,
+)
 from withhold.minimize.tally import Tally
-from withhold.names import CallerName, Digest
+from withhold.names import CallerName, Digest, Treatment
 from withhold.ports import Condition
 from withhold.proxy.metrics import Metrics
 from withhold.proxy.parts import Parts
 from withhold.proxy.warrants import check_standing
-from withhold.receipt import Receipt, ReceiptId, Stage
 from withhold.warrant.model import Warrant
-
-DISCLOSED: Final = "disclosed"
-INCOMPLETE: Final = "incomplete"
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Disclosure:
     warrant: Warrant
     bundle: Digest
     allowlist: Allowlist
+    targets: tuple[str, ...]  # keyed commitments to those whom the request can be about
 
     def headers(self, content_type: str) -> list[tuple[str, str]]:
         """Give the headers of every answer; none depends on the store's."""
@@ -49,9 +57,6 @@ class Sent:
     digest: Digest | None
 
 
-NOTHING: Final = Sent(Tally(), 0, None)
-
-
 def whole(body: bytes, tally: Tally) -> Sent:
     """Give what a whole answer sends."""
     return Sent(tally, len(body), digest_of(body))
@@ -67,13 +72,38 @@ class Clerk:
         self._monotonic_s = monotonic_s
         self.failed_at_s: float | None = None  # None: the last entry was made
 
-    async def release(self, disclosure: Disclosure, stage: Stage, sent: Sent = NOTHING) -> None:
+    async def open(self, disclosure: Disclosure, store_status: int | None) -> None:
+        """Make the entry without which no stream may begin. Raises: as `release`."""
+        receipt = self._receipt(disclosure, EntryType.OPENING, DISCLOSED, NOTHING, store_status)
+        await self._release(disclosure, receipt)
+
+    async def release(self, disclosure: Disclosure, sent: Sent, store_status: int | None) -> None:
         """Make the entry without which nothing may leave: on return it is durable.
 
         Its transaction checks warrant and freezes by the database. What this node knows by itself
         is asked before and, since an append may take its time, after it.
         Raises: Denied, LedgerUnavailable, DatabaseUnavailable.
         """
+        released = released_of(disclosure.allowlist, sent)
+        receipt = self._receipt(disclosure, EntryType.RELEASE, DISCLOSED, released, store_status)
+        await self._release(disclosure, receipt)
+
+    async def fail(self, disclosure: Disclosure, code: str, store_status: int | None) -> None:
+        """Make the entry of an answer that could not be used. Raises: LedgerUnavailable."""
+        receipt = self._receipt(disclosure, EntryType.FAILURE, code, NOTHING, store_status)
+        await self._append(receipt.entry(), None)
+
+    async def close(self, disclosure: Disclosure, ending: Ending, sent: Sent) -> None:
+        """Make the entry of what became of a stream. Raises: LedgerUnavailable."""
+        stream = (disclosure.id, released_of(disclosure.allowlist, sent))
+        closing = self._closing(disclosure, ending, sent.size_bytes)
+        await self._append(Closing(**vars(closing) | {"stream": stream}).entry(), None)
+
+    def close_later(self, disclosure: Disclosure, ending: Ending, size_bytes: int) -> None:
+        """See to it that an entry says what became of a whole answer. Nobody waits for it."""
+        self._parts.closings.add(self._closing(disclosure, ending, size_bytes))
+
+    async def _release(self, disclosure: Disclosure, receipt: Receipt) -> None:
         warrant = disclosure.warrant
         check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
         condition = Condition(
@@ -84,53 +114,93 @@ class Clerk:
             store=disclosure.allowlist.resource.store,
             instrument=warrant.instrument,
         )
-        await self._append(disclosure, stage, DISCLOSED, sent, condition)
+        await self._append(receipt.entry(), condition)
         try:
             check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
         except (Denied, DatabaseUnavailable):
             # The entry says more than is true now: nothing leaves, and the next one says so.
-            await self.note(disclosure, Stage.CLOSING, INCOMPLETE)
+            self.close_later(disclosure, Ending.NOT_SENT, 0)
             raise
 
-    async def note(
-        self, disclosure: Disclosure, stage: Stage, outcome: str, sent: Sent = NOTHING
-    ) -> None:
-        """Make an entry that lets nothing out: what became of it. Raises: LedgerUnavailable."""
-        await self._append(disclosure, stage, outcome, sent, None)
-
-    async def _append(
+    def _receipt(
         self,
         disclosure: Disclosure,
-        stage: Stage,
+        kind: EntryType,
         outcome: str,
-        sent: Sent,
-        condition: Condition | None,
-    ) -> None:
-        receipt = Receipt(
+        released: Released,
+        store_status: int | None,
+    ) -> Receipt:
+        authorised, unauthorised = _fields_of(disclosure.allowlist)
+        return Receipt(
             id=disclosure.id,
-            stage=stage,
+            type=kind,
             outcome=outcome,
             at=print_instant(self._parts.now()),
             warrant=disclosure.warrant.id,
             warrant_digest=disclosure.warrant.digest,
+            instrument=disclosure.warrant.instrument,
             bundle=disclosure.bundle,
             allowlist=disclosure.allowlist.digest,
             resource=disclosure.allowlist.resource.name,
-            caller=disclosure.caller,
             software=self._parts.software,
-            records_seen=sent.tally.records_seen,
-            records_disclosed=sent.tally.records_disclosed,
-            withheld=sent.tally.by_reason(),
-            size_bytes=sent.size_bytes,
-            content_digest=sent.digest,
+            authorised=authorised,
+            released=released,
+            caller=disclosure.caller,
+            targets=disclosure.targets,
+            unauthorised=unauthorised,
+            store_status=store_status,
         )
+
+    def _closing(self, disclosure: Disclosure, ending: Ending, size_bytes: int) -> Closing:
+        return Closing(
+            receipt=handle_of(disclosure.id),
+            at=print_instant(self._parts.now()),
+            warrant=disclosure.warrant.id,
+            ending=ending,
+            size_bytes=size_bytes,
+        )
+
+    async def _append(self, entry: Entry, condition: Condition | None) -> None:
         began_s = self._monotonic_s()
         try:
-            await self._parts.ledger.append(receipt, condition)
+            await self._parts.ledger.append(entry, condition)
         except LedgerUnavailable:
             self.failed_at_s = self._monotonic_s()
             raise
         finally:
             self._metrics.ledger_seconds.observe(self._monotonic_s() - began_s)
         self.failed_at_s = None
-        self._metrics.receipts.labels(stage, outcome).inc()
+        self._metrics.receipts.labels(entry.type, entry.public["outcome"]).inc()
+
+
+def released_of(allowlist: Allowlist, sent: Sent) -> Released:
+    """Give what a receipt says of what was sent: counts by treatment, and by reason."""
+    treatments = {entry.field.label: entry.treatment for entry in allowlist.covered}
+    counts: dict[Treatment, dict[str, int]] = defaultdict(dict)
+    for label, count in sent.tally.disclosed.items():
+        counts[treatments[label]][label] = count
+    withheld: dict[str, dict[str, int]] = defaultdict(dict)
+    for (reason, place), count in sent.tally.withheld.items():
+        withheld[reason][place] = count
+    return Released(
+        disclosed=counts[Treatment.DISCLOSE],
+        tokenized=counts[Treatment.TOKENIZE],
+        generalized=counts[Treatment.GENERALIZE],
+        records_disclosed=sent.tally.records_disclosed,
+        size_bytes=sent.size_bytes,
+        digest=sent.digest,
+        records_seen=sent.tally.records_seen,
+        withheld=withheld,
+    )
+
+
+def _fields_of(allowlist: Allowlist) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Count the fields of a resource: by treatment what may leave, by reason what may not."""
+    authorised: Counter[str] = Counter()
+    unauthorised: Counter[str] = Counter()
+    for entry in allowlist.entries:
+        if entry.treatment is Treatment.WITHHOLD:
+            unauthorised[entry.reason] += 1
+        else:
+            authorised[entry.treatment.value] += 1
+    return authorised, unauthorised

@@ -15,10 +15,12 @@ from withhold.bundle import Bundle
 from withhold.catalogue.model import Resource
 from withhold.deployment.model import CallerEntry
 from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable
+from withhold.ledger.receipt import handle_of
 from withhold.minimize.minimizer import Minimizer, subject_of
 from withhold.names import Role, StoreName, Treatment
 from withhold.ports import Store
 from withhold.proxy.allowlists import Allowlists
+from withhold.proxy.ask import Heard
 from withhold.proxy.call import Call, Headers, parse_call
 from withhold.proxy.deliver import Delivery, deliver
 from withhold.proxy.disclosure import Clerk, Disclosure
@@ -29,7 +31,7 @@ from withhold.proxy.parts import Parts
 from withhold.proxy.reply import Reply
 from withhold.proxy.target import StorePath, match, written
 from withhold.proxy.warrants import Warrants, check_standing, renew_standing
-from withhold.warrant.model import Warrant
+from withhold.warrant.model import Target, Warrant
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ async def answer(room: Room, request: Request, reply: Reply, line: Line) -> None
             warrant=warrant,
             bundle=bundle.digest,
             allowlist=await _allowlist(room, call, bundle, resource, warrant),
+            targets=_targets(room.parts, resource, warrant, subject),
         )
-        line.receipt = disclosure.id
+        line.receipt = handle_of(disclosure.id)
         minimizer = Minimizer(
             disclosure.allowlist,
             warrant.targets,
@@ -86,10 +89,11 @@ async def answer(room: Room, request: Request, reply: Reply, line: Line) -> None
             subject,
             await _token_key(room.parts, disclosure),
         )
+        store = room.stores.get(resource.store)
         delivery = Delivery(
             disclosure=disclosure,
             minimizer=minimizer,
-            store=room.stores.get(resource.store),
+            store=None if store is None else Heard(store),
             params=written(resource, params, subject),
             takes_ndjson=call.takes_ndjson,
             http_version=request.http_version,
@@ -136,6 +140,16 @@ async def _allowlist(
     instrument = bundle.policy.instruments[warrant.instrument]
     allowlist = await room.allowlists.get(warrant, instrument, bundle, resource)
     return allowlist if call.fields is None else narrow(allowlist, call.fields)
+
+
+def _targets(
+    parts: Parts, resource: Resource, warrant: Warrant, subject: str | None
+) -> tuple[str, ...]:
+    """Commit to whom the request is about: its subject, or all that the warrant names."""
+    asked = warrant.targets
+    if resource.subject is not None and subject is not None:
+        asked = frozenset({Target(resource.subject.form.kind, subject)})
+    return tuple(sorted(parts.commit_target(warrant.id, target) for target in asked))
 
 
 async def _token_key(parts: Parts, disclosure: Disclosure) -> bytes | None:

@@ -26,7 +26,7 @@ class Line:
     caller: str = ""
     warrant: str = ""
     resource: str = ""
-    receipt: str = ""
+    receipt: str = ""  # the handle: the id is its recipient's
     code: str = ""  # `disclosed`, `incomplete` or the code of the problem
     status: int = 0
     cause: str = ""  # why a store's answer could not be used; see `cause_of`

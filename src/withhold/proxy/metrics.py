@@ -30,7 +30,7 @@ class Metrics:
     allowlists: Counter  # by where they came from
     rejected: Counter
     withheld: Counter  # by resource, reason and place
-    receipts: Counter  # by stage and outcome
+    receipts: Counter  # by type and outcome
     ledger_seconds: Histogram
     in_flight: Gauge
 
@@ -77,7 +77,7 @@ def make_metrics() -> Metrics:
             *("withhold_withheld", "Covered values that could not be disclosed"),
             *("resource", "reason", "place"),
         ),
-        receipts=counter("withhold_receipts", "Ledger entries made", "stage", "outcome"),
+        receipts=counter("withhold_receipts", "Ledger entries made", "type", "outcome"),
         ledger_seconds=histogram("withhold_ledger_seconds", "Until a receipt was durable"),
         in_flight=Gauge(
             *("withhold_in_flight", "Requests under way"),

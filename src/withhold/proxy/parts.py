@@ -1,16 +1,18 @@
 """Parts: what a data plane is made of. Built by the wiring, the same objects for every request."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from withhold.adapters.refusals import Refusals
 from withhold.bundle import Bundle
 from withhold.deployment.model import CallerEntry, Limits
 from withhold.kinds.instant import Instant
-from withhold.names import StoreName
+from withhold.ledger.receipt import ReceiptId
+from withhold.names import StoreName, WarrantId
 from withhold.ports import Cache, Ledger, Registry, Store, TokenKeys
+from withhold.proxy.closings import Closings
 from withhold.proxy.warrants import Standing
-from withhold.receipt import ReceiptId
-from withhold.warrant.model import Signer
+from withhold.warrant.model import Signer, Target
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,12 @@ class Parts:
     registry: Registry
     standing: Standing
     ledger: Ledger
+    closings: Closings
+    refusals: Refusals
+    commit_target: Callable[[WarrantId, Target], str]  # keyed: see `keyring`
     token_keys: TokenKeys
     cache: Cache
-    cache_key: bytes = field(repr=False)  # authenticates what the cache holds; 32 bytes
+    cache_key: Callable[[], bytes]  # authenticates what the cache holds; 32 bytes
     stores: Mapping[StoreName, Store]
     now: Callable[[], Instant]  # this node's clock, for receipts; the database's decides
     new_receipt_id: Callable[[], ReceiptId]

@@ -8,20 +8,20 @@ on. What goes wrong midway breaks the stream visibly; its closing entry says `in
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from withhold.errors import BadRequest
+from withhold.ledger.receipt import Ending
 from withhold.minimize.minimizer import Minimized, Minimizer
 from withhold.minimize.tally import Tally
 from withhold.names import Digest
 from withhold.proxy.call import NDJSON
-from withhold.proxy.disclosure import DISCLOSED, INCOMPLETE, Clerk, Disclosure, Sent
+from withhold.proxy.disclosure import Clerk, Disclosure, Sent
 from withhold.proxy.reply import Reply
 from withhold.proxy.watch import Watch
-from withhold.receipt import Stage
 
 THREAD_BYTES: Final = 256 * 2**10  # from here on a document is minimized beside the event loop
 # More would not be faster, and would keep other threads from looking at standing in time. A pool of
@@ -71,8 +71,9 @@ async def stream(
     clerk: Clerk,
     watch: Watch,
     http_version: str,
+    status: Callable[[], int | None],
 ) -> Sent:
-    """Answer with lines. `batches`: documents as the store sent them, in order.
+    """Answer with lines. `batches`: documents as the store sent them; `status`: the store's.
 
     The first batch is minimized before anything is said, so that a store that fails at once is a
     clear error. Raises: StoreError, Denied, OwnError, BadRequest, ClientGone; after `reply.begun`
@@ -83,8 +84,8 @@ async def stream(
         raise BadRequest("a stream needs HTTP/1.1")
     progress = _Progress()
     part = await watch.wait(_next(batches, minimizer))
-    await clerk.release(disclosure, Stage.OPENING)
-    outcome = INCOMPLETE
+    await clerk.open(disclosure, status())
+    ending = Ending.INCOMPLETE
     try:
         await reply.begin(disclosure.headers(NDJSON))
         while part is not None:
@@ -92,11 +93,11 @@ async def stream(
             if part.lines:
                 await watch.wait(reply.more(part.lines))
             part = await watch.wait(_next(batches, minimizer))
-        outcome = DISCLOSED
+        ending = Ending.COMPLETE
     finally:
         # Whoever cancels us, as a server that stops does, waits for the closing entry.
-        note = clerk.note(disclosure, Stage.CLOSING, outcome, progress.sent())
-        await asyncio.shield(asyncio.ensure_future(note))
+        closed = clerk.close(disclosure, ending, progress.sent())
+        await asyncio.shield(asyncio.ensure_future(closed))
     await reply.end()
     return progress.sent()
 

@@ -1,0 +1,153 @@
+"""The log in the database: what extends it, within a transaction, and what its nodes are.
+
+One row holds the right edge of the tree, and whoever extends the log holds that row until the
+transaction has ended: one log, whatever the number of nodes. Inner nodes are not kept, but for the
+roots of full subtrees of 256, 65,536, … leaves: from these and the leaves every other node is
+folded, with at most 255 rows read for each.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from withhold.adapters.schema import LOG, entries, log, owed, subtrees, take_numbers
+from withhold.errors import LedgerUnavailable
+from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
+from withhold.ledger.tree import Frontier, frontier_at, hash_leaf
+from withhold.names import WarrantId
+
+STEP: Final = 8  # levels between those whose nodes are kept; C2SP's tiles are as high
+MAX_OWED: Final = 256  # entered in one transaction
+
+# Whoever appended these owes a closing entry.
+_OPEN: Final = frozenset({EntryType.OPENING, EntryType.RELEASE})
+
+
+def read_frontier(connection: Connection, *, lock: bool = False) -> Frontier:
+    """Give the right edge; with `lock` nobody else extends the log until the transaction ends."""
+    row = select(log.c.frontier).where(log.c.id == LOG)
+    found = connection.execute(row.with_for_update() if lock else row).scalar_one()
+    return Frontier.decode(bytes(found))
+
+
+def extend(
+    connection: Connection, before: Frontier, written: Sequence[Written], node: str
+) -> Frontier:
+    """Append entries to the log whose right edge, locked, is `before`; gives the new one."""
+    if not written:
+        return before
+    after, nodes = before.grow(hash_leaf(each.leaf) for each in written)
+    rows = [_row(each, before.size + i, node) for i, each in enumerate(written)]
+    connection.execute(insert(entries), rows)
+    roots = [
+        {"level": each.level, "subtree": each.at, "root": each.hash}
+        for each in nodes
+        if each.level and each.level % STEP == 0
+    ]
+    if roots:
+        connection.execute(insert(subtrees), roots)
+    edge = {"size": after.size, "frontier": after.encode()}
+    connection.execute(update(log).where(log.c.id == LOG).values(edge))
+    return after
+
+
+def hash_at(connection: Connection) -> Callable[[int, int], bytes]:
+    """Give what tells the hash of a node that is there (see `ledger.tree`)."""
+
+    def told(level: int, index: int) -> bytes:
+        kept = level // STEP * STEP
+        first, count = index << (level - kept), 1 << (level - kept)
+        if kept:
+            roots = select(subtrees.c.root).where(subtrees.c.level == kept)
+            of = subtrees.c.subtree
+            rows = roots.where(of >= first, of < first + count).order_by(of)
+            hashes = [bytes(root) for root in connection.execute(rows).scalars()]
+        else:
+            at = entries.c.leaf_index
+            rows = select(entries.c.leaf).where(at >= first, at < first + count).order_by(at)
+            hashes = [hash_leaf(bytes(leaf)) for leaf in connection.execute(rows).scalars()]
+        if len(hashes) != count:
+            raise LedgerUnavailable("the log in the database has gaps: entries are missing")
+        return Frontier().append(hashes).root
+
+    return told
+
+
+def owe(connection: Connection, entry: Entry) -> None:
+    """Owe an entry, in the transaction of what it tells of."""
+    row = {"sequence": take_numbers(connection, "owed", 1), "entry": encode_owed(entry)}
+    connection.execute(insert(owed).values(row))
+    # CRASH, once this is committed: whoever appends next enters it first.
+
+
+def take_owed(connection: Connection, new_salt: Callable[[], bytes]) -> Sequence[Written]:
+    """Take what is owed, oldest first, and write it; the same transaction must enter it."""
+    rows = select(owed).order_by(owed.c.sequence).limit(MAX_OWED)
+    found = connection.execute(rows).all()
+    if found:
+        last = found[-1].sequence
+        connection.execute(delete(owed).where(owed.c.sequence <= last))
+    return [write_entry(decode_owed(bytes(row.entry)), new_salt()) for row in found]
+
+
+def check_growth(connection: Connection, seen: Frontier, now: Frontier) -> None:
+    """Check that the log still begins with what was seen of it. Raises: LedgerUnavailable.
+
+    A database that was set back, as by restoring a backup, would let revoked warrants disclose
+    again and lose receipts that have been given out.
+    """
+    if now.size < seen.size:
+        raise LedgerUnavailable(
+            f"the log has {now.size} entries and had {seen.size}: the database was set back",
+            "if you meant to, see `withhold ledger accept`",
+        )
+    then = now if now.size == seen.size else frontier_at(seen.size, hash_at(connection))
+    if then != seen:
+        raise LedgerUnavailable(
+            f"the first {seen.size} entries of the log are not what they were",
+            "somebody wrote to the database; keep a copy, and see docs/auditing.md",
+        )
+
+
+def encode_owed(entry: Entry) -> bytes:
+    """Write an entry as it waits to be entered."""
+    members = {
+        "type": entry.type.value,
+        "at": entry.at,
+        "public": dict(entry.public),
+        "sealed": dict(entry.sealed),
+        "receipt": entry.receipt,
+        "warrant": entry.warrant,
+    }
+    return json.dumps(members, allow_nan=False).encode()
+
+
+def decode_owed(data: bytes) -> Entry:
+    """Read what `encode_owed` gave."""
+    members = json.loads(data)
+    receipt, warrant = members["receipt"], members["warrant"]
+    return Entry(
+        type=EntryType(members["type"]),
+        at=members["at"],
+        public=members["public"],
+        sealed=members["sealed"],
+        receipt=None if receipt is None else Handle(receipt),
+        warrant=None if warrant is None else WarrantId(warrant),
+    )
+
+
+def _row(written: Written, index: int, node: str) -> dict[str, Any]:
+    entry = written.entry
+    return {
+        "leaf_index": index,
+        "type": entry.type.value,
+        "receipt": entry.receipt,
+        "warrant": entry.warrant,
+        "node": node if entry.type in _OPEN else None,
+        "leaf": written.leaf,
+        "public": written.public,
+        "salt": written.salt,
+        "sealed": written.sealed,
+    }

@@ -1,0 +1,72 @@
+"""Pending: what must end and the database could not be told yet.
+
+A disk that takes no writes lets nothing out either, for no receipt is durable there. So what is
+kept here, in memory, is what must be told before the first receipt after it: it is tried ten times
+a second. This process knows at once; one that ends before it succeeds loses it, and whoever asked
+was told so (503).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from withhold.errors import DatabaseUnavailable, WithholdError
+from withhold.names import State, WarrantId
+
+RETRY_S: Final = 0.1
+MAX_PENDING: Final = 1_024
+
+_log: Final = logging.getLogger(__name__)
+
+Try = Callable[[], Awaitable[None]]
+
+
+class Pending:
+    """What is tried until it succeeds. Of one event loop; `ended` is read by any thread."""
+
+    def __init__(self) -> None:
+        """Nothing is pending."""
+        # Warrants that have ended for this process. Replaced as a whole: a reader sees one state.
+        self.ended: dict[WarrantId, State] = {}
+        self._tries: dict[str, tuple[Try, WarrantId | None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, name: str, attempt: Try, ends: tuple[WarrantId, State] | None = None) -> None:
+        """Try until the database takes it, or says that it can't be. `name`: the latest counts.
+
+        `ends`: a warrant, and the state that it has for this process from now on.
+        Raises: DatabaseUnavailable, if too much is pending already.
+        """
+        if name not in self._tries and len(self._tries) >= MAX_PENDING:
+            raise DatabaseUnavailable("too much waits for the database already", "freeze by file")
+        self._tries[name] = attempt, None if ends is None else ends[0]
+        if ends is not None:
+            self.ended = {**self.ended, ends[0]: ends[1]}
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Try for the last time."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            await self._try_all()
+
+    async def _run(self) -> None:
+        while self._tries:
+            await asyncio.sleep(RETRY_S)
+            await self._try_all()
+
+    async def _try_all(self) -> None:
+        for name, (attempt, warrant) in list(self._tries.items()):
+            try:
+                await attempt()
+            except DatabaseUnavailable:
+                return
+            except WithholdError as error:
+                _log.warning("what was pending can't be: %s", error)
+            # From here on the database knows, and asks nobody's memory.
+            if self._tries[name][0] is attempt:
+                del self._tries[name]
+                self.ended = {of: to for of, to in self.ended.items() if of != warrant}

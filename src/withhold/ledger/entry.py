@@ -1,0 +1,135 @@
+"""Entries: what the ledger holds. Pure.
+
+An entry has a public part, which says what was disclosed or changed, and a sealed part, which says
+who asked and what was withheld. The public part holds a salted commitment to the sealed one; the
+log's leaf is the SHA-256 of the public part. So a leaf shows nothing, the public part can be shown
+without the sealed one, and neither can be guessed from what stands above it: the salt is 32 random
+bytes. No part ever holds a value of a store.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, NewType, TypeAlias
+
+import rfc8785
+
+from withhold.digest import digest_of
+from withhold.errors import Unproven
+from withhold.names import Digest, WarrantId
+
+Handle = NewType("Handle", str)  # what the ledger calls a receipt: "H-" and 26 base32 characters
+Json: TypeAlias = Any  # what RFC 8785 can write: no floats are ever in it
+
+SALT_BYTES: Final = 32
+LEAF_BYTES: Final = 32
+MAX_PUBLIC_BYTES: Final = 4 * 2**20
+
+_SEALED: Final = b"withhold sealed v1\0"
+
+
+class EntryType(StrEnum):
+    """What an entry is about; the first four are of a disclosure, which `receipt` names."""
+
+    OPENING = "opening"  # a stream is about to begin
+    RELEASE = "release"  # a whole answer is released for sending
+    FAILURE = "failure"  # the store was asked and its answer could not be used: nothing leaves
+    CLOSING = "closing"  # what became of an opening or a release
+    REFUSALS = "refusals"  # of one caller, for one reason, in one minute
+    WARRANT = "warrant"
+    FREEZE = "freeze"
+    BUNDLE = "bundle"
+    SIGNER = "signer"
+    KEY = "key"
+    REVEAL = "reveal"  # of a token
+    READING = "reading"  # somebody opened sealed parts
+    PRUNE = "prune"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, before it is written. `at`: RFC 3339 in UTC, by the clock of who made it.
+
+    `public`, `sealed`: members beside those that are named here; never a store's value.
+    """
+
+    type: EntryType
+    at: str
+    public: Mapping[str, Json] = field(default_factory=dict)
+    sealed: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    receipt: Handle | None = None
+    warrant: WarrantId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry as it is kept: canonical bytes (RFC 8785), salt and leaf (32 bytes each)."""
+
+    entry: Entry
+    public: bytes
+    sealed: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+    leaf: bytes
+
+
+def write_entry(entry: Entry, salt: bytes) -> Written:
+    """Write an entry. `salt`: 32 random bytes that are used for nothing else."""
+    sealed = rfc8785.dumps(dict(entry.sealed))
+    members = {"type": entry.type.value, "at": entry.at, **entry.public}
+    if entry.receipt is not None:
+        members["receipt"] = entry.receipt
+    if entry.warrant is not None:
+        members["warrant"] = entry.warrant
+    members["sealed"] = commit_sealed(sealed, salt)
+    public = rfc8785.dumps(members)
+    return Written(entry, public, sealed, salt, leaf_of(public))
+
+
+def commit_sealed(sealed: bytes, salt: bytes) -> Digest:
+    """Give the commitment to a sealed part. It hides and binds as SHA-256 does."""
+    if len(salt) != SALT_BYTES:
+        message = f"a salt has {SALT_BYTES} bytes, not {len(salt)}"
+        raise ValueError(message)
+    return digest_of(_SEALED + salt + sealed)
+
+
+def leaf_of(public: bytes) -> bytes:
+    """Give the log's leaf of a public part; the tree hashes it once more (RFC 6962 §2.1)."""
+    return hashlib.sha256(public).digest()
+
+
+def read_public(public: bytes) -> dict[str, Json]:
+    """Read a public part. Raises: Unproven, if these are not its canonical bytes."""
+    members = _read(public)
+    if not isinstance(members, dict) or rfc8785.dumps(members) != public:
+        message = "the entry is not canonical JSON (RFC 8785)"
+        raise Unproven(message)
+    if not all(isinstance(members.get(name), str) for name in ("type", "at", "sealed")):
+        message = "the entry lacks its `type`, its `at` or its `sealed`"
+        raise Unproven(message)
+    return members
+
+
+def open_sealed(public: bytes, sealed: bytes, salt: bytes) -> dict[str, Json]:
+    """Open a sealed part. Raises: Unproven, if it is not what the public part commits to."""
+    is_meant = len(salt) == SALT_BYTES and commit_sealed(sealed, salt) == (
+        read_public(public)["sealed"]
+    )
+    if not is_meant:
+        message = "the sealed part is not the one that the entry commits to"
+        raise Unproven(message)
+    return dict(_read(sealed))
+
+
+def _read(data: bytes) -> Json:
+    try:
+        # Whatever is not what `rfc8785` writes again is refused by whoever compares.
+        return json.loads(data, parse_float=_refuse, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(_number: str) -> float:
+    raise ValueError

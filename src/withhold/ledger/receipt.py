@@ -1,0 +1,161 @@
+"""Receipts: the statement of one disclosure, and of what became of it. Pure.
+
+A receipt says what was released, under which warrant, allowlist and bundle: catalogued paths,
+digests and counts, never a value. Its id is known to whoever got the answer, and to nobody else:
+the ledger holds a *handle* that is made of it, and a commitment to the body that the id opens. So
+who has the ledger cannot try short bodies until one fits (contract law 6), and who has the answer
+can show which one it was.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NewType
+
+from withhold.digest import digest_of
+from withhold.ledger.entry import Entry, EntryType, Handle, Json
+from withhold.names import CallerName, Digest, InstrumentName, ResourceName, WarrantId
+
+ReceiptId = NewType("ReceiptId", str)  # "R-" and 26 characters of lower-case base32: 128 bits
+
+DISCLOSED: Final = "disclosed"
+
+_HANDLE: Final = b"withhold handle v1\0"
+_BODY: Final = b"withhold body v1\0"
+_HANDLE_BYTES: Final = 16
+
+
+class Ending(StrEnum):
+    """What became of what was released."""
+
+    COMPLETE = "complete"  # every byte was handed over to the connection
+    INCOMPLETE = "incomplete"  # it broke off
+    NOT_SENT = "not-sent"  # held back at the last moment, or the append was believed to have failed
+    UNKNOWN = "unknown"  # the node ended before it could say
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What left, or is about to: counts by the label of each field, and the body's digest."""
+
+    disclosed: Mapping[str, int] = field(default_factory=dict)
+    tokenized: Mapping[str, int] = field(default_factory=dict)
+    generalized: Mapping[str, int] = field(default_factory=dict)
+    records_disclosed: int = 0
+    size_bytes: int = 0
+    digest: Digest | None = None  # of the body as sent; None where none was
+    records_seen: int = 0  # sealed, as is what follows
+    withheld: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # reason → place → n
+
+    def public(self, receipt: ReceiptId) -> dict[str, Json]:
+        """Give what is a function of what was disclosed."""
+        return {
+            "disclosed": dict(self.disclosed),
+            "tokenized": dict(self.tokenized),
+            "generalized": dict(self.generalized),
+            "records_disclosed": self.records_disclosed,
+            "size_bytes": self.size_bytes,
+            "body": None if self.digest is None else commit_body(receipt, self.digest),
+        }
+
+    def sealed(self) -> dict[str, Json]:
+        """Give what tells of more than was disclosed."""
+        withheld = {reason: dict(places) for reason, places in self.withheld.items()}
+        return {"records_seen": self.records_seen, "withheld": withheld}
+
+
+NOTHING: Final = Released()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An opening, a release or a failure. `outcome`: `disclosed`, or the code that was sent."""
+
+    id: ReceiptId
+    type: EntryType
+    outcome: str
+    at: str
+    warrant: WarrantId
+    warrant_digest: Digest  # of the payload, as it was signed
+    instrument: InstrumentName
+    bundle: Digest
+    allowlist: Digest
+    resource: ResourceName
+    software: str
+    authorised: Mapping[str, int]  # treatment → how many fields of the resource have it
+    released: Released = NOTHING
+    caller: CallerName | None = None  # sealed, as is what follows
+    targets: tuple[str, ...] = ()  # keyed commitments; see `keyring.commit_target`
+    unauthorised: Mapping[str, int] = field(default_factory=dict)  # reason → how many fields
+    store_status: int | None = None  # None: the store was not asked, or did not answer
+
+    def entry(self) -> Entry:
+        """Give the ledger's entry."""
+        return Entry(
+            type=self.type,
+            at=self.at,
+            public={
+                "outcome": self.outcome,
+                "warrant_digest": self.warrant_digest,
+                "instrument": self.instrument,
+                "bundle": self.bundle,
+                "allowlist": self.allowlist,
+                "resource": self.resource,
+                "software": self.software,
+                "authorised": dict(self.authorised),
+                **self.released.public(self.id),
+            },
+            sealed={
+                "caller": self.caller,
+                "targets": list(self.targets),
+                "unauthorised": dict(self.unauthorised),
+                "store_status": self.store_status,
+                **self.released.sealed(),
+            },
+            receipt=handle_of(self.id),
+            warrant=self.warrant,
+        )
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What became of an opening or a release. `size_bytes`: handed over to the connection.
+
+    A stream's says what it disclosed, too: its opening could not.
+    """
+
+    receipt: Handle
+    at: str
+    warrant: WarrantId
+    ending: Ending
+    size_bytes: int | None = None  # None: nobody knows
+    stream: tuple[ReceiptId, Released] | None = None
+
+    def entry(self) -> Entry:
+        """Give the ledger's entry."""
+        public: dict[str, Json] = {}
+        sealed: dict[str, Json] = {}
+        if self.stream is not None:
+            receipt, released = self.stream
+            public, sealed = released.public(receipt), released.sealed()
+        return Entry(
+            type=EntryType.CLOSING,
+            at=self.at,
+            public={**public, "outcome": self.ending.value, "size_bytes": self.size_bytes},
+            sealed=sealed,
+            receipt=self.receipt,
+            warrant=self.warrant,
+        )
+
+
+def handle_of(receipt: ReceiptId) -> Handle:
+    """Give what the ledger calls a receipt. Nobody gets from a handle to the id."""
+    digest = hashlib.sha256(_HANDLE + receipt.encode()).digest()[:_HANDLE_BYTES]
+    return Handle("H-" + base64.b32encode(digest).decode().rstrip("=").lower())
+
+
+def commit_body(receipt: ReceiptId, body: Digest) -> Digest:
+    """Give the commitment to a body, which the receipt's id opens. `body`: its digest."""
+    return digest_of(_BODY + receipt.encode() + b"\0" + body.encode())
