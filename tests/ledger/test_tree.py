@@ -218,6 +218,21 @@ def test_a_tree_without_leaves_and_a_tree_itself_need_no_proof() -> None:
     assert refuses_consistency(0, OTHER, 0, OTHER, ())
 
 
+def test_two_hashes_are_not_split_elsewhere() -> None:
+    """A parent is the hash of both children's bytes, wherever the one ends and the other begins."""
+    left, right = LEAVES[:2]
+    root = hash_children(left, right)
+    verify_inclusion(left, 0, 2, (right,), root)
+    verify_consistency(1, left, 2, root, (right,))
+    assert refuses_inclusion(left + right[:1], 0, 2, (right[1:],), root)
+    assert refuses_consistency(1, left + right[:1], 2, root, (right[1:],))
+
+
+def test_a_tree_does_not_shrink_even_to_its_own_root() -> None:
+    root = root_at(2, LOG.hash_at)
+    assert refuses_consistency(2, root, 1, root, ())
+
+
 def test_what_is_not_there_is_not_proven() -> None:
     for index, size in ((-1, 5), (5, 5), (0, 0)):
         with pytest.raises(ValueError, match="the leaf is not in the tree"):
