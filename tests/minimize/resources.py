@@ -113,15 +113,22 @@ def run_fast(allowlist: Allowlist, scope: Scope, body: bytes) -> Outcome:
 def outcome_of(plan: Plan, scope: Scope, body: bytes) -> Outcome:
     """Give what a plan says; an error is told by its class."""
     try:
-        return plan.run(bounds_of(scope), body)
+        return _checked(plan.run(bounds_of(scope), body))
     except (Malformed, Mismatch) as error:
         return type(error)
+
+
+def _checked(outcome: tuple[bytes | None, Tally]) -> tuple[bytes | None, Tally]:
+    """Give the outcome if its counts are some: a Counter with a zero equals one without."""
+    assert all(outcome[1].disclosed.values())
+    assert all(outcome[1].withheld.values())
+    return outcome
 
 
 def run_reference(allowlist: Allowlist, scope: Scope, body: bytes) -> Outcome:
     """Give what the executable specification says; an error is told by its class."""
     try:
-        return reference.minimize(allowlist, scope, body)
+        return _checked(reference.minimize(allowlist, scope, body))
     except (Malformed, Mismatch) as error:
         return type(error)
 
@@ -146,3 +153,10 @@ def withheld(allowlist: Allowlist, body: bytes | str, scope: Scope = SCOPE) -> d
     outcome = run_both(allowlist, body, scope)
     assert isinstance(outcome, tuple), "the document was refused"
     return {f"{reason} {place}": n for (reason, place), n in outcome[1].withheld.items()}
+
+
+def counted(allowlist: Allowlist, body: bytes | str, scope: Scope = SCOPE) -> dict[str, int]:
+    """Give what the tally says was disclosed, by label."""
+    outcome = run_both(allowlist, body, scope)
+    assert isinstance(outcome, tuple), "the document was refused"
+    return dict(outcome[1].disclosed)

@@ -1,5 +1,6 @@
 """The laws (contract §3), on generated documents: deny by default, non-interference, build."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -8,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.documents import CANARY, Case, make_case, make_document, make_lines
-from tests.minimize.oracle import MISSING, build, column, leaves, parse, repeats_subject
+from tests.minimize.oracle import MISSING, Steps, build, column, leaves, parse, repeats_subject
 from tests.minimize.resources import TOKEN_KEY, outcome_of
 from tests.minimize.scramble import scramble
 from withhold.allowlist.model import Allowlist, Entry
 from withhold.errors import Malformed, Mismatch
+from withhold.kinds.scalar import MALFORMED, normal_form
 from withhold.minimize.fast import Plan
 from withhold.minimize.minimizer import Minimizer
 from withhold.minimize.tally import Tally
@@ -21,8 +23,10 @@ from withhold.names import Part, Treatment
 seeds = st.integers(0, 2**64)
 
 
-def answers(seed: int, documents: int = 10) -> Iterator[tuple[Random, Case, bytes, bytes | None]]:
-    """Give well-formed documents of one resource, each with what leaves of it."""
+def tallies(
+    seed: int, documents: int = 10
+) -> Iterator[tuple[Random, Case, bytes, bytes | None, Tally]]:
+    """Give well-formed documents of one resource, each with what leaves of it and the counts."""
     rng = Random(seed)
     case = make_case(rng)
     plan = Plan(case.allowlist)
@@ -30,7 +34,13 @@ def answers(seed: int, documents: int = 10) -> Iterator[tuple[Random, Case, byte
         body = make_document(rng, case.root)
         outcome = outcome_of(plan, case.scope, body)
         if isinstance(outcome, tuple):
-            yield rng, case, body, outcome[0]
+            yield rng, case, body, *outcome
+
+
+def answers(seed: int, documents: int = 10) -> Iterator[tuple[Random, Case, bytes, bytes | None]]:
+    """Give the same without the counts."""
+    for rng, case, body, output, _tally in tallies(seed, documents):
+        yield rng, case, body, output
 
 
 @given(seeds)
@@ -38,6 +48,42 @@ def test_the_output_is_built_from_the_leaves_that_may_leave(seed: int) -> None:
     for _, case, body, output in answers(seed):
         expected = build(case, leaves(case, parse(body)))
         assert (MISSING if output is None else parse(output)) == expected
+
+
+def _size(output: object) -> int:
+    """Count the leaves of an output."""
+    if isinstance(output, dict):
+        return sum(map(_size, output.values()))
+    return sum(map(_size, output)) if isinstance(output, list) else 1
+
+
+@given(seeds)
+def test_every_leaf_of_the_output_is_counted_once_at_its_label(seed: int) -> None:
+    for _, case, body, output, tally in tallies(seed):
+        parts = {entry.field.label: entry.field.part for entry in case.allowlist.covered}
+        values = Counter({k: n for k, n in tally.disclosed.items() if parts[k] is Part.VALUE})
+        assert values.total() == (0 if output is None else _size(parse(output)))
+        assert values == Counter(leaf.entry.field.label for leaf in leaves(case, parse(body)))
+
+
+@given(seeds)
+def test_every_key_of_the_output_is_counted_unless_it_is_an_ordinal(seed: int) -> None:
+    for _, case, body, _output, tally in tallies(seed):
+        found = leaves(case, parse(body))
+        for entry in case.allowlist.entries:
+            path = entry.field.path
+            if entry.field.part is not Part.KEY:
+                continue
+            beneath = {
+                f.steps[: len(path)] for f in found if f.entry.field.path[: len(path)] == path
+            }
+            maps: dict[Steps, list[str]] = {}
+            for *place, key in beneath:
+                maps.setdefault(tuple(place), []).append(str(key))
+            forms = [[normal_form(entry.field.form, key) for key in keys] for keys in maps.values()]
+            disclosed = [f for f in forms if MALFORMED not in f and len(set(f)) == len(f)]
+            is_covered = entry.treatment is Treatment.DISCLOSE
+            assert tally.disclosed[entry.field.label] == sum(map(len, disclosed)) * is_covered
 
 
 @given(seeds)

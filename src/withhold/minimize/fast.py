@@ -10,20 +10,21 @@ reference answers, which means the same.
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress, islice
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from withhold.allowlist.model import Allowlist
+from withhold.allowlist.model import Allowlist, Entry
 from withhold.catalogue.model import RequestSubject
 from withhold.errors import Malformed, Mismatch
 from withhold.minimize import reference
+from withhold.minimize.count import Count, count_members
 from withhold.minimize.gate import Gate, Look, agrees, compile_gate, look
 from withhold.minimize.keys import name_keys
-from withhold.minimize.leaf import compile_leaf
+from withhold.minimize.leaf import compile_column, compile_leaf, single
 from withhold.minimize.plan import Place, Reading, inner_places, lay_out
 from withhold.minimize.run import Bounds, Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.minimize.tally import Tally
@@ -76,7 +77,7 @@ class Plan:
             raise Mismatch(message)
         run = Run(bounds)
         kept = self._operation([document], (), run)[0]
-        return (None if kept is UNSET else self._encode(kept)), run.tally
+        return (None if kept is UNSET else self._encode(kept)), run.close()
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -87,16 +88,21 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def _compile(place: Place, whens: list[Names]) -> tuple[Any, Operation | None]:
-    """Give a place's type for the decoder, and its operation (None: all of it may pass).
+def _compile(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
+    """Give a place's type for the decoder, and its operation, which counts what it lets out.
 
     `whens`: what the context holds, as the base around the place has it.
     """
     if inner_places(place):
         return _compile_container(place, whens)
-    operation = compile_leaf(place, whens) if place.covered else None
+    operation = compile_leaf(place, whens) if place.covered else _nothing
     gate = _compile_gate(place)
     return _TYPES[place.reading], operation if gate is None else _gated(gate, operation)
+
+
+def _nothing(values: list[Any], _context: Context, _run: Run) -> list[Any]:
+    """Let nothing out of a place that is only looked at."""
+    return [UNSET for _ in values]
 
 
 def _compile_container(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
@@ -137,19 +143,31 @@ def _compile_object(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
     decoded = _struct(
         "Decoded", {name: (attributes[name], inner[name][0] | UnsetType) for name in attributes}
     )
+    plain = {name: entry for name in covered if (entry := _plain(place.names[name]))}
+    told = [name for name in plain if _is_told_by_gate(place, name)]
+    operations = {name: inner[name][1] for name in covered} | {
+        name: None if name in told else compile_column(entry, place.names[name])
+        for name, entry in plain.items()
+    }
     members = _Members(
         take=[_take(index) for index in range(len(attributes))],
         treat=[
-            (index, None if _is_told_by_gate(place, name) else inner[name][1])
-            for index, name in enumerate(attributes)
-            if name in covered
+            (index, operations[name]) for index, name in enumerate(attributes) if name in covered
         ],
+        count=count_members(
+            [(entry.field.label, covered.index(name)) for name, entry in plain.items()],
+            sure=[covered.index(name) for name in told],
+        ),
         build=_struct("Output", {name: (attributes[name], Any) for name in covered}),
         gate=_compile_gate(place),
-        stands=any(_is_told_by_gate(place, name) for name in covered),
         looks=[_look(place, names) for names in place.whens] if place.is_base else None,
     )
     return decoded | None, _objects(members)
+
+
+def _plain(member: Place) -> Entry | None:
+    """Give the entry of a leaf that is counted with its row: of one field, and no record itself."""
+    return single(member) if member.record is None else None
 
 
 def _take(index: int) -> Callable[[list[Any]], list[Any]]:
@@ -168,7 +186,7 @@ def _is_told_by_gate(place: Place, name: str) -> bool:
     What the gate admits then has its form, and there is something to disclose.
     """
     record, member = place.record, place.names[name]
-    if record is None or member.record is not None or member.reading is Reading.RAW:
+    if record is None or member.reading is Reading.RAW:
         return False
     forms = [record.time.form] if record.time and record.time.field == (name,) else []
     if record.subject and record.subject.fields == ((name,),):
@@ -196,8 +214,8 @@ class _Members:
     take: list[Callable[[list[Any]], list[Any]]]  # every decoded member, by index
     treat: list[tuple[int, Operation | None]]  # the covered ones, in the output's order
     build: Callable[..., Decoded]  # makes an output of what leaves of them
+    count: Count | None  # None: all leaves among them count themselves
     gate: Gate | None
-    stands: bool  # whatever the gate admits has something to disclose
     looks: list[Look] | None  # of a base: what variants look at
 
 
@@ -225,7 +243,7 @@ def _objects(members: _Members) -> Operation:
         ]
         outs = list(map(members.build, *treated))
         disclosed = len(outs)
-        if not members.stands:
+        if members.count is None or not members.count(treated, run):
             outs = [UNSET if out == nothing else out for out in outs]
             disclosed = sum(out is not UNSET for out in outs)
         if members.gate is not None:
@@ -238,7 +256,7 @@ def _objects(members: _Members) -> Operation:
     return operation
 
 
-def _gated(gate: Gate, inner: Operation | None) -> Operation:
+def _gated(gate: Gate, inner: Operation) -> Operation:
     """Give the operation of a column of scalars that are records themselves."""
 
     def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
@@ -247,7 +265,7 @@ def _gated(gate: Gate, inner: Operation | None) -> Operation:
         admitted = [is_there and next(through) for is_there in there]
         rows = list(compress(values, admitted))
         context = [list(compress(told, admitted)) for told in context]
-        kept = iter(rows if inner is None else inner(rows, context, run))
+        kept = iter(inner(rows, context, run))
         outs = [next(kept) if is_in else UNSET for is_in in admitted]
         run.tally.records_disclosed += sum(out is not UNSET for out in outs)
         return outs
@@ -255,33 +273,42 @@ def _gated(gate: Gate, inner: Operation | None) -> Operation:
     return operation
 
 
-def _elements(inner: Operation | None) -> Operation:
-    """Give the operation of a column of arrays."""
+def _elements(inner: Operation) -> Operation:
+    """Give the operation of a column of arrays: what is in all of them is one column."""
 
-    def one(value: Decoded, run: Run) -> Decoded:
-        if value is None or value is UNSET:
-            return UNSET
-        outs = value if inner is None else inner(value, (), run)
-        return [out for out in outs if out is not UNSET] or UNSET
+    def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        arrays = [value or [] for value in values]  # UNSET and None hold as little
+        items = arrays[0] if len(arrays) == 1 else list(chain.from_iterable(arrays))
+        outs = iter(inner(items, (), run))
+        return [
+            [out for out in islice(outs, len(array)) if out is not UNSET] or UNSET
+            for array in arrays
+        ]
 
-    return lambda values, _context, run: [one(value, run) for value in values]
+    return operation
 
 
-def _members(inner: Operation | None, place: Place) -> Operation:
-    """Give the operation of a column of objects that are keyed by data."""
+def _members(inner: Operation, place: Place) -> Operation:
+    """Give the operation of a column of objects that are keyed by data, likewise one column."""
 
-    def one(value: Decoded, run: Run) -> Decoded:
-        if value is None or value is UNSET:
-            return UNSET
-        items = list(value.values())
-        outs = items if inner is None else inner(items, (), run)
-        kept = {key: out for key, out in zip(value, outs, strict=True) if out is not UNSET}
-        names, malformed = name_keys(place.keys, list(kept))
-        if place.keys is not None and malformed:
-            run.tally.withheld[Reason.MALFORMED, place.keys.field.label] += malformed
-        return dict(zip(names, kept.values(), strict=True)) or UNSET
+    def called(kept: dict[str, Any], run: Run) -> Decoded:
+        named = name_keys(place.keys, list(kept))
+        if place.keys is not None:
+            label = place.keys.field.label
+            run.disclose(label, named.disclosed)
+            if named.malformed:
+                run.tally.withheld[Reason.MALFORMED, label] += named.malformed
+        return dict(zip(named.names, kept.values(), strict=True)) or UNSET
 
-    return lambda values, _context, run: [one(value, run) for value in values]
+    def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        maps = [value or {} for value in values]
+        outs = iter(inner([item for each in maps for item in each.values()], (), run))
+        return [
+            called({key: out for key, out in zip(each, outs) if out is not UNSET}, run)  # noqa: B905 - the next map's outs follow
+            for each in maps
+        ]
+
+    return operation
 
 
 def _compile_agreement(root: Place, subject: RequestSubject | None) -> Agreement | None:

@@ -1,8 +1,8 @@
 """Leaves: what each kind and treatment makes of a column of scalars.
 
 Each operation says the same as `kinds.scalar.treat`; where one is faster than asking it value by
-value, the test that holds them together is the differential one. A column that may pass untouched
-has no operation at all (`None`).
+value, the test that holds them together is the differential one. A column of one field that may
+pass untouched has no operation at all (`None`).
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 from withhold.allowlist.model import Entry
 from withhold.kinds.instant import YEAR_2000, YEAR_2100, count_from
 from withhold.kinds.scalar import MALFORMED, Number, Scalar, treat
+from withhold.minimize.count import count_leaf
 from withhold.minimize.document import output_of
 from withhold.minimize.ip import normal, pack
 from withhold.minimize.plan import Place, Reading
@@ -25,11 +26,23 @@ One: TypeAlias = Callable[[Any, Run], Any]  # one value in, what leaves of it ou
 _DIGITS: Final = frozenset(b"-0123456789n")  # the first byte of a number, or of null
 
 
-def compile_leaf(place: Place, whens: list[Names]) -> Operation | None:
-    """Compile the operation of a leaf; `whens` names what the context's lists hold."""
-    if any(entry.field.when is not None for entry in place.leaves):
-        return _variants(place, whens)
-    entry = place.leaves[0]
+def compile_leaf(place: Place, whens: list[Names]) -> Operation:
+    """Compile the operation of a leaf, with its count; `whens`: what the context's lists hold."""
+    entry = single(place)
+    return (
+        _variants(place, whens)
+        if entry is None
+        else count_leaf(entry.field.label, compile_column(entry, place))
+    )
+
+
+def single(place: Place) -> Entry | None:
+    """Give the one entry of a leaf; None if it has variants, or is no leaf."""
+    return next((entry for entry in place.leaves if entry.field.when is None), None)
+
+
+def compile_column(entry: Entry, place: Place) -> Operation | None:
+    """Compile the operation of a leaf that is one field, without its count."""
     if place.reading is not Reading.RAW or entry.field.form.kind is Kind.NUMBER:
         return _column(entry, place.reading)
     return _each(_general(entry))
@@ -83,7 +96,7 @@ def _general(entry: Entry) -> One:
 
 def _variants(place: Place, whens: list[Names]) -> Operation:
     """Give the operation that picks, for each value, the variant that its neighbour tells."""
-    variants = [(e.field.when, _general(e)) for e in place.leaves if e.field.when is not None]
+    variants = [(e.field.when, _counted(e)) for e in place.leaves if e.field.when is not None]
     index = whens.index(variants[0][0].field)  # the same for all variants of a path
     table: dict[Scalar, One] = {
         when.value if isinstance(when.value, str | bool) else Number(str(when.value)): one
@@ -100,9 +113,21 @@ def _variants(place: Place, whens: list[Names]) -> Operation:
     return operation
 
 
+def _counted(entry: Entry) -> One:
+    """Give what the kinds say of one value, and count it at once: the next is another variant's."""
+    general, label = _general(entry), entry.field.label
+
+    def one(value: Decoded, run: Run) -> Decoded:
+        out = general(value, run)
+        run.disclose(label, out is not UNSET)
+        return out
+
+    return one
+
+
 def _ids(values: list[Any], _context: Context, _run: Run) -> list[Any]:
     """Pass ids, texts and integers alike; an integer 0 may have been `-0`."""
-    if 0 in values:
+    if not all(values) and 0 in values:  # few ids are false, and truth is told faster
         raise Unclear
     return values
 

@@ -144,6 +144,8 @@ class _Walk:
         if not isinstance(value, list | dict):
             out = treat(entry.field.form, entry.treatment, value, self.scope.tokenizer)
             if out is not MALFORMED:
+                # All around it has been admitted, and stands because this does.
+                self.tally.disclosed[entry.field.label] += 1
                 return output_of(out)
         self.withhold(Reason.MALFORMED, entry.field.label)
         return ABSENT
@@ -172,10 +174,12 @@ class _Walk:
         outs = {key: self.visit(item, path, item) for key, item in value.items()}
         kept = {key: out for key, out in outs.items() if out is not ABSENT}
         entry = covers_keys(self.allowlist, path)
-        names, malformed = name_keys(entry, list(kept))
-        if entry is not None and malformed:
-            self.tally.withheld[Reason.MALFORMED, entry.field.label] += malformed
-        return dict(zip(names, kept.values(), strict=True)) or ABSENT
+        named = name_keys(entry, list(kept))
+        if entry is not None and named.malformed:
+            self.tally.withheld[Reason.MALFORMED, entry.field.label] += named.malformed
+        if entry is not None and named.disclosed:
+            self.tally.disclosed[entry.field.label] += named.disclosed
+        return dict(zip(named.names, kept.values(), strict=True)) or ABSENT
 
     def withhold(self, reason: Reason, place: str) -> None:
         """Count something withheld."""
