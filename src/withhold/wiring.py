@@ -38,7 +38,8 @@ from withhold.adapters.token_keys import SqlTokenKeys
 from withhold.adapters.upkeep import Step, Upkeep
 from withhold.bundle import Bundle
 from withhold.clock import read_clock
-from withhold.control.app import ControlParts, Probe, control_plane
+from withhold.control.app import control_plane
+from withhold.control.parts import ControlParts, Probe
 from withhold.control.pending import Pending
 from withhold.control.warrants import Office
 from withhold.deployment.model import Deployment, Secret
