@@ -18,9 +18,13 @@ from hypothesis import strategies as st
 
 from withhold.errors import KeyUnavailable
 from withhold.keyring import (
+    TOKEN,
+    KeyEvent,
     KeyKind,
     KeyRing,
     commit_target,
+    key_entry,
+    known_keys,
     ledger_keys,
     opens_target,
     parse_private_key,
@@ -30,8 +34,11 @@ from withhold.keyring import (
     print_token,
     token_digest,
     unwrap_key,
+    verifier_keys,
     wrap_key,
 )
+from withhold.ledger.entry import write_entry
+from withhold.ledger.note import print_verifier_key
 from withhold.names import Kind, WarrantId
 
 W1, W2 = WarrantId("W-1"), WarrantId("W-2")
@@ -111,6 +118,35 @@ def test_every_version_signs_the_ledger_oldest_first() -> None:
         10: b"new",
     }
     assert list(keys) == [2, 10]
+
+
+def test_what_anybody_may_know_of_a_ring_is_its_versions_and_public_keys() -> None:
+    known = known_keys(RING, "example.test/log")
+    assert {key for key, public in known.items() if public is None} == {
+        *((KeyKind.ENCRYPTION, version) for version in (1, 2)),
+        *((KeyKind.CACHE, version) for version in (1, 3)),
+        *((KeyKind.COMMITMENT, version) for version in (1, 2)),
+    }
+    public = verifier_keys(RING, "example.test/log")
+    assert list(public) == [2, 10]
+    for version, key in public.items():
+        assert key.name == "example.test/log"
+        assert known[KeyKind.LEDGER, version] == print_verifier_key(key)
+        assert key.public_key == ledger_keys(RING)[version].public_key().public_bytes_raw()
+
+
+def test_the_ledger_says_of_a_key_what_is_public() -> None:
+    entry = key_entry(KeyEvent.MADE, TOKEN, "2026-11-24T00:00:00Z", key_id="abcdefgh", warrant=W1)
+    assert (entry.type, entry.at, entry.warrant) == ("key", "2026-11-24T00:00:00Z", W1)
+    nothing = {"version": None, "public_key": None}
+    assert entry.public == {"event": "made", "kind": "token", "key_id": "abcdefgh"} | nothing
+    assert entry.sealed == {}
+    entry = key_entry(
+        KeyEvent.ROTATED, KeyKind.LEDGER, "2026-11-24T00:00:00Z", version=2, public_key="vkey"
+    )
+    said = {"event": "rotated", "kind": "ledger", "version": 2, "public_key": "vkey"}
+    assert entry.public == said | {"key_id": None}
+    assert write_entry(entry, bytes(32)).public.startswith(b'{"at":')
 
 
 @given(st.text(max_size=10), st.sampled_from(Kind), st.text(max_size=20))

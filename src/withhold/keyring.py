@@ -33,6 +33,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from withhold.errors import KeyUnavailable
 from withhold.kinds.token import KEY_SIZE_BYTES
+from withhold.ledger.entry import Entry, EntryType
+from withhold.ledger.note import Signer, VerifierKey, print_verifier_key
 from withhold.names import WarrantId
 
 SECRET_BYTES: Final = 32  # of every key in a ring, and of a caller's token
@@ -51,6 +53,17 @@ class KeyKind(StrEnum):
     CACHE = "cache"  # authenticates what the cache holds
     LEDGER = "ledger"  # signs the ledger's checkpoints: an Ed25519 seed (RFC 8032 §5.1.5)
     COMMITMENT = "commitment"  # commits to the targets that the ledger names
+
+
+TOKEN: Final = "token"  # noqa: S105 - a kind too, to the ledger: a warrant's, in no ring
+
+
+class KeyEvent(StrEnum):
+    """What happens to a key, as the ledger says it."""
+
+    MADE = "made"
+    ROTATED = "rotated"  # made, where there was an older version
+    DESTROYED = "destroyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,41 @@ def ledger_keys(ring: KeyRing) -> dict[int, Ed25519PrivateKey]:
     """Give the keys that sign checkpoints, by version, oldest first; all of them do."""
     seeds = sorted(ring.ledger.items())
     return {version: Ed25519PrivateKey.from_private_bytes(seed) for version, seed in seeds}
+
+
+def verifier_keys(ring: KeyRing, origin: str) -> dict[int, VerifierKey]:
+    """Give what others verify checkpoints with. `origin`: the log's name, and so the keys'."""
+    return {v: Signer(origin, key).verifier_key for v, key in ledger_keys(ring).items()}
+
+
+def known_keys(ring: KeyRing, origin: str) -> dict[tuple[KeyKind, int], str | None]:
+    """Give what anybody may know of a ring: which keys there are, and the public ones (vkeys)."""
+    public = verifier_keys(ring, origin)
+    known: dict[tuple[KeyKind, int], str | None] = {}
+    for kind in KeyKind:
+        for version in sorted(ring.of(kind)):
+            is_public = kind is KeyKind.LEDGER
+            known[kind, version] = print_verifier_key(public[version]) if is_public else None
+    return known
+
+
+def key_entry(
+    event: KeyEvent,
+    kind: str,
+    at: str,
+    *,
+    version: int | None = None,
+    public_key: str | None = None,
+    key_id: str | None = None,
+    warrant: WarrantId | None = None,
+) -> Entry:
+    """Give the ledger's entry of a key: of a ring by kind and version, of a warrant by its id.
+
+    `kind`: a `KeyKind`, or TOKEN; `at`: RFC 3339 in UTC; `public_key`: a vkey.
+    """
+    public = {"event": event.value, "kind": str(kind), "version": version}
+    named = {"key_id": key_id, "public_key": public_key}
+    return Entry(EntryType.KEY, at, {**public, **named}, warrant=warrant)
 
 
 def commit_target(ring: KeyRing, warrant: WarrantId, kind: str, value: str) -> str:

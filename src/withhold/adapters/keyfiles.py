@@ -1,13 +1,18 @@
 """Key files: a deployment's own keys, and a signer's. Private, or not used.
 
 In `keys.path` (0700) each file (0600) holds 32 random bytes: `encryption-1.key`, `cache-1.key` and
-so on, one of each kind at least; a higher number is a newer version.
+so on, one of each kind at least; a higher number is a newer version. Names that begin with `.` are
+files under way: they are never read as keys. A node looks every second whether the folder changed.
 """
 
+import logging
 import os
 import re
 import secrets
 import stat
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +29,63 @@ from withhold.keyring import (
 )
 
 _NAME: Final = re.compile(rf"({'|'.join(KeyKind)})-([1-9][0-9]{{0,8}})\.key", re.ASCII)
+LOOK_NS: Final = 1_000_000_000  # between two looks at the folder
+
 _MAX_FILE_BYTES: Final = 16 * 2**10
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _HINT: Final = "`chmod 700` the folder and `chmod 600` each file, and see who could have read them"
+
+_log: Final = logging.getLogger(__name__)
+_Stamp = tuple[tuple[str, int, int, int], ...]  # of each key file: name, inode, mtime, ctime
+
+
+class KeyFolder:
+    """A folder of keys that is read anew when it changes. Any thread may ask.
+
+    What can't be read, or lacks a kind, changes nothing: the last good ring stays, and one line of
+    a row of failures is logged.
+    """
+
+    def __init__(self, folder: Path, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """Read the keys. `clock_ns`: a monotonic clock. Raises: KeyUnavailable."""
+        self._folder = folder
+        self._clock_ns = clock_ns
+        self._looking = threading.Lock()
+        self._complained = False
+        self._seen_ns = clock_ns()
+        # Before the keys are read: what changes meanwhile is then read once more.
+        self._stamp = _stamp(folder)
+        self._ring = load_keys(folder)
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys as they were a second ago at the latest, if anybody asked since."""
+        # Whoever finds somebody looking takes what there is.
+        if self._clock_ns() - self._seen_ns >= LOOK_NS and self._looking.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._looking.release()
+        return self._ring
+
+    def reload(self) -> KeyRing:
+        """Look now, because a key is missing that another process made or was given."""
+        with self._looking:
+            self._look()
+        return self._ring
+
+    def _look(self) -> None:
+        self._seen_ns = self._clock_ns()
+        try:
+            stamp = _stamp(self._folder)
+            if stamp != self._stamp or self._complained:
+                self._ring = load_keys(self._folder)
+        except KeyUnavailable as error:
+            if not self._complained:
+                _log.warning("the keys stay as they were: %s", error)
+            self._complained = True
+        else:
+            self._stamp, self._complained = stamp, False
 
 
 def make_keys(folder: Path) -> list[Path]:
@@ -42,7 +101,7 @@ def make_keys(folder: Path) -> list[Path]:
     made = []
     for kind in KeyKind:
         if kind not in there:
-            path = folder / f"{kind}-1.key"
+            path = _path(folder, kind, 1)
             write_private(path, secrets.token_bytes(SECRET_BYTES))
             made.append(path)
     return made
@@ -66,6 +125,46 @@ def load_keys(folder: Path) -> KeyRing:
     return KeyRing(**found)
 
 
+def make_next_key(folder: Path, kind: KeyKind, above: int = 0) -> int:
+    """Make the next version of a key, higher than `above` too, and give its number.
+
+    Raises: KeyUnavailable, also if another process has just made that version.
+    """
+    version = max(above, *load_keys(folder).of(kind)) + 1
+    write_private(_path(folder, kind, version), secrets.token_bytes(SECRET_BYTES))
+    # CRASH: the new version is whole and every node uses it; what it is still to do can be done
+    # again. Before, there was no such version.
+    return version
+
+
+def destroy_key(folder: Path, kind: KeyKind, version: int) -> None:
+    """Overwrite and remove a version of a key for good; one that a crash left half gone, too.
+
+    Overwriting does what it can: a file system that copies on write, a flash disk and backups keep
+    what was there. Raises: KeyUnavailable, also for the newest: the deployment would be without.
+    """
+    versions = load_keys(folder).of(kind)
+    if version >= max(versions):
+        message = f"version {version} of the {kind} key is not older than the newest"
+        raise KeyUnavailable(message, f"`withhold keys rotate {kind}` makes a newer one")
+    path = _path(folder, kind, version)
+    try:
+        if version in versions:
+            # Under this name nobody reads it: half overwritten it would be a wrong key.
+            path.rename(_part(path))
+            _sync(folder)
+            # CRASH: it is no key any more; the same command finds what is left and ends it.
+        remains = sorted(folder.glob(f".{path.name}.*"))
+        if not remains:
+            raise KeyUnavailable(f"there is no version {version} of the {kind} key")
+        for each in remains:
+            _overwrite(each)
+            each.unlink(missing_ok=True)
+        _sync(folder)
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
 def make_signer_key(path: Path) -> Ed25519PrivateKey:
     """Make a signer's private key and keep it in a new file. Raises: KeyUnavailable."""
     key = Ed25519PrivateKey.generate()
@@ -86,7 +185,7 @@ def make_token() -> str:
 def write_private(path: Path, data: bytes) -> None:
     """Make a new file (0600) that is whole and on disk, or not there. Raises: KeyUnavailable."""
     # The name stands only once the content does: a file that is half there would be a wrong key.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    part = _part(path)
     try:
         handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
         try:
@@ -129,6 +228,32 @@ def _key_names(folder: Path) -> list[str]:
 def _kind(name: str) -> str:
     matched = _NAME.fullmatch(name)
     return matched.group(1) if matched else ""
+
+
+def _path(folder: Path, kind: KeyKind, version: int) -> Path:
+    return folder / f"{kind}-{version}.key"
+
+
+def _part(path: Path) -> Path:
+    """Name a file under way."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Give what differs whenever a key, or who may read it, does. Raises: KeyUnavailable."""
+    try:
+        keys = [(name, (folder / name).stat()) for name in _key_names(folder) if _kind(name)]
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    return tuple((name, at.st_ino, at.st_mtime_ns, at.st_ctime_ns) for name, at in keys)
+
+
+def _overwrite(path: Path) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    with os.fdopen(handle, "wb") as file:
+        file.write(bytes(os.fstat(file.fileno()).st_size))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _check_private(path: Path, found: os.stat_result, *, is_file: bool) -> None:
