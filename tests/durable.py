@@ -18,6 +18,8 @@ from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.token_keys import SqlTokenKeys
 from withhold.keyring import KeyRing
 from withhold.kinds.instant import Instant
+from withhold.ledger.entry import Entry, EntryType, Handle
+from withhold.ledger.receipt import Closing, Ending, Receipt, ReceiptId, Released, handle_of
 from withhold.names import (
     CallerName,
     Digest,
@@ -28,7 +30,6 @@ from withhold.names import (
     WarrantId,
 )
 from withhold.ports import Condition, Registered
-from withhold.receipt import Receipt, ReceiptId, Stage
 
 RING = KeyRing(encryption={1: bytes(32)}, cache={1: bytes(range(32))})
 W1 = WarrantId("W-1")
@@ -83,22 +84,49 @@ def registered(
     return Registered(WarrantId(warrant), document, DIGEST, state)
 
 
-def receipt(name: str = "", warrant: str = W1) -> Receipt:
-    """Make a receipt with an id of its own."""
-    return Receipt(
+def receipt(
+    name: str = "", warrant: str = W1, kind: EntryType = EntryType.RELEASE, size_bytes: int = 7
+) -> Entry:
+    """Make the entry of a receipt with an id of its own."""
+    made = Receipt(
         id=ReceiptId(name or f"R-number-{next(_numbers)}"),
-        stage=Stage.RELEASE,
+        type=kind,
         outcome="disclosed",
         at="2026-11-24T00:00:00Z",
         warrant=WarrantId(warrant),
         warrant_digest=DIGEST,
+        instrument=SUBPOENA,
         bundle=DIGEST,
         allowlist=DIGEST,
         resource=ResourceName("synapse/whois"),
-        caller=CallerName("disclosure-service"),
         software="withhold/0",
-        withheld={"malformed": 2},
+        authorised={"disclose": 2},
+        released=Released(
+            disclosed={"$.user_id": 1},
+            size_bytes=size_bytes,
+            digest=DIGEST,
+            withheld={"malformed": {"$.ip": 2}},
+        ),
+        caller=CallerName("disclosure-service"),
     )
+    return made.entry()
+
+
+def closing(name: str, ending: Ending = Ending.COMPLETE, warrant: str = W1) -> Entry:
+    """Make the closing of a receipt."""
+    at = "2026-11-24T00:00:01Z"
+    return Closing(handle(name), at, WarrantId(warrant), ending, 7).entry()
+
+
+def change(warrant: str = W1) -> Entry:
+    """Make the entry of some change of a warrant."""
+    public = {"event": "changed"}
+    return Entry(EntryType.WARRANT, "2026-11-24T00:00:00Z", public, warrant=WarrantId(warrant))
+
+
+def handle(name: str) -> Handle:
+    """Give what the ledger calls a receipt."""
+    return handle_of(ReceiptId(name))
 
 
 def condition(

@@ -23,7 +23,7 @@ from withhold.adapters.log import check_growth, extend, hash_at, read_frontier, 
 from withhold.adapters.registry import read_freezes
 from withhold.adapters.schema import entries, read_clock, warrants
 from withhold.adapters.settling import Open, View, count_refusals, is_due, leave, settle
-from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
+from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable, WithholdError
 from withhold.kinds.instant import Instant
 from withhold.ledger.entry import SALT_BYTES, Entry, Handle, Written, write_entry
 from withhold.ledger.tree import Frontier, consistency_proof, inclusion_proof
@@ -87,7 +87,7 @@ class SqlLedger:
         except DatabaseUnavailable as error:
             self._open.doubt(entry)
             raise LedgerUnavailable(f"the entry is not durable: {error.message}") from None
-        except Denied:
+        except (Denied, LedgerUnavailable):  # it is not in the log, or was there before
             self._open.forget(entry)
             raise
         except asyncio.CancelledError:
@@ -144,8 +144,11 @@ class SqlLedger:
         view = self._open.view(self._seen.size)
         await self._write(partial(self._settle, view=view, how=leave))
 
-    def _append(self, connection: Connection, items: Sequence[_Append]) -> Sequence[int | Denied]:
+    def _append(
+        self, connection: Connection, items: Sequence[_Append]
+    ) -> Sequence[int | WithholdError]:
         denials = _denials(connection, [item.condition for item in items])
+        denials = _without_second(connection, [item.written.entry for item in items], denials)
         before = self._lock(connection)
         due = take_owed(connection, self._salt)
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
@@ -225,6 +228,25 @@ def _denials(
         None if condition is None else unmet(condition, found.get(condition.warrant), now, frozen)
         for condition in conditions
     ]
+
+
+def _without_second(
+    connection: Connection, items: Sequence[Entry], denials: Sequence[WithholdError | None]
+) -> Sequence[WithholdError | None]:
+    """Refuse what the log has already, so that it fails nobody else in the transaction."""
+    handles = [entry.receipt for entry in items if entry.receipt is not None]
+    there = select(entries.c.receipt, entries.c.type).where(entries.c.receipt.in_(handles))
+    found = {(row.receipt, row.type) for row in connection.execute(there)} if handles else set()
+    checked: list[WithholdError | None] = []
+    for entry, denial in zip(items, denials, strict=True):
+        key = (entry.receipt, entry.type.value)
+        if denial is None and key in found:
+            checked.append(LedgerUnavailable("a receipt has such an entry already"))
+            continue
+        if denial is None and entry.receipt is not None:
+            found.add(key)
+        checked.append(denial)
+    return checked
 
 
 def _logged(

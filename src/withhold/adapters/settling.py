@@ -65,8 +65,8 @@ class Open:
             self._since.pop(entry.receipt, None)
 
     def forget(self, entry: Entry) -> None:
-        """Note that the entry is not in the log, and never will be."""
-        if entry.receipt is not None and entry.type in _OPEN_TYPES:
+        """Note that the entry was not appended: it may not be, or it is there already."""
+        if entry.receipt is not None:
             self._since.pop(entry.receipt, None)
 
     def doubt(self, entry: Entry) -> None:
