@@ -8,7 +8,7 @@ QUIET := --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 
 # What decides what leaves: nothing in these folders may go untested.
-PURE := catalogue policy warrant allowlist minimize ledger
+PURE := catalogue policy warrant allowlist minimize ledger report
 comma := ,
 empty :=
 space := $(empty) $(empty)
