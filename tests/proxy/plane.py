@@ -26,17 +26,21 @@ from withhold.adapters.memory import (
     MemoryRegistry,
     MemoryTokenKeys,
 )
+from withhold.adapters.refusals import Refusals
 from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.bundle import parse_bundle
 from withhold.deployment.model import CallerEntry, Limits
-from withhold.kinds.instant import Instant
+from withhold.keyring import KeyRing, commit_target
+from withhold.kinds.instant import Instant, print_instant
+from withhold.ledger.entry import Entry, EntryType
+from withhold.ledger.receipt import ReceiptId
 from withhold.names import CallerName, Role, State, StoreName, WarrantId
 from withhold.ports import Cache, Registered
 from withhold.proxy.app import data_plane
+from withhold.proxy.closings import Closings
 from withhold.proxy.handler import Room
 from withhold.proxy.parts import Parts
-from withhold.receipt import Receipt, ReceiptId
 from withhold.warrant.model import Signer
 from withhold.warrant.signed import parse_signed
 
@@ -47,6 +51,12 @@ OTHER_TOKEN = "other-token"
 TUNER_TOKEN = "tuner-token"
 WARRANT = "W-2026-0117-k7wqz4"
 VALID = {"from": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
+RING = KeyRing(
+    encryption={1: bytes(32)},
+    cache={1: bytes(range(32))},
+    ledger={1: bytes(range(1, 33))},
+    commitment={1: bytes(range(2, 34))},
+)
 NOW = Instant(1_795_000_000)  # 2026-11-18
 IN_PERIOD = 1_780_000_000  # 2026-05-28
 ACCOUNT = {
@@ -112,7 +122,7 @@ class Plane:
 
     async def move(self, to: State) -> None:
         """Bring the warrant into a state, and let this node hear of it."""
-        await self.registry.move(WarrantId(WARRANT), frozenset(State), to)
+        await self.registry.move(WarrantId(WARRANT), frozenset(State), to, change())
         self.standing.poll()
 
     @property
@@ -125,10 +135,15 @@ class Plane:
         """Forget the allowlists of this process: the cache is asked again."""
         self.room.allowlists._known.clear()
 
-    @property
-    def receipts(self) -> list[Receipt]:
-        """What the ledger holds."""
-        return list(self.database.receipts.values())
+    async def entries(self) -> list[Entry]:
+        """Give what the ledger holds of disclosures, once every closing is there."""
+        await self.parts.closings.drain()
+        return [each.entry for each in self.database.log if each.entry.receipt is not None]
+
+
+def change() -> Entry:
+    """Make the entry of some change of the warrant."""
+    return Entry(EntryType.WARRANT, print_instant(NOW), {"event": "changed"})
 
 
 @dataclass
@@ -182,7 +197,7 @@ async def plane(
     document = approved(**{"valid": VALID, **(changed or {})})
     signed = parse_signed(document)
     await registry.register(
-        Registered(signed.warrant.id, document, signed.warrant.digest, State.ACTIVE)
+        Registered(signed.warrant.id, document, signed.warrant.digest, State.ACTIVE), change()
     )
     (folder / "freezes").mkdir()
     the_clock = clock or Clock()
@@ -192,6 +207,7 @@ async def plane(
         {str(file.relative_to(BUNDLE)): file.read_bytes() for file in BUNDLE.rglob("*.toml")}
     )
     numbers = itertools.count(1)
+    ledger = MemoryLedger(database)
     parts = Parts(
         deployment=DEPLOYMENT,
         software="withhold/test",
@@ -201,10 +217,13 @@ async def plane(
         bundle=lambda: bundle,
         registry=registry,
         standing=standing,
-        ledger=MemoryLedger(database),
+        ledger=ledger,
+        closings=Closings(ledger),
+        refusals=Refusals(ledger, lambda: NOW),
+        commit_target=lambda warrant, t: commit_target(RING, warrant, t.kind, t.value),
         token_keys=MemoryTokenKeys(database, lambda: bytes(16)),
         cache=cache or MemoryCache(),
-        cache_key=bytes(range(32)),
+        cache_key=lambda: RING.cache_key,
         stores={StoreName("shop"): the_store},
         now=lambda: NOW,
         new_receipt_id=lambda: ReceiptId(f"R-{next(numbers):026}"),

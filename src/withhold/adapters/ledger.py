@@ -147,8 +147,8 @@ class SqlLedger:
     def _append(
         self, connection: Connection, items: Sequence[_Append]
     ) -> Sequence[int | WithholdError]:
-        denials = _denials(connection, [item.condition for item in items])
-        denials = _without_second(connection, [item.written.entry for item in items], denials)
+        unmet = _unmet(connection, [item.condition for item in items])
+        denials = _without_second(connection, [item.written.entry for item in items], unmet)
         before = self._lock(connection)
         due = take_owed(connection, self._salt)
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
@@ -190,7 +190,7 @@ class SqlLedger:
             raise LedgerUnavailable(error.message) from None
 
 
-def unmet(
+def denial_of(
     condition: Condition,
     found: tuple[str, str] | None,
     now: Instant,
@@ -209,7 +209,7 @@ def unmet(
     return None
 
 
-def _denials(
+def _unmet(
     connection: Connection, conditions: Sequence[Condition | None]
 ) -> Sequence[Denied | None]:
     named = sorted({condition.warrant for condition in conditions if condition is not None})
@@ -225,7 +225,9 @@ def _denials(
     frozen = read_freezes(connection)
     now = read_clock(connection)  # after the locks, which may have been waited for
     return [
-        None if condition is None else unmet(condition, found.get(condition.warrant), now, frozen)
+        None
+        if condition is None
+        else denial_of(condition, found.get(condition.warrant), now, frozen)
         for condition in conditions
     ]
 

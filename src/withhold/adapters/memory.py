@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from withhold.adapters.ledger import new_salt, unmet
+from withhold.adapters.ledger import denial_of, new_salt
 from withhold.adapters.settling import Open, minute_of
 from withhold.clock import read_clock
 from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable
@@ -279,7 +279,7 @@ class MemoryLedger:
         warrant = self._database.warrants.get(condition.warrant)
         found = None if warrant is None else (warrant.digest, warrant.state.value)
         frozen = frozenset(self._database.freezes)
-        denial = unmet(condition, found, self._database.clock(), frozen)
+        denial = denial_of(condition, found, self._database.clock(), frozen)
         if denial is not None:
             raise denial
 
