@@ -69,9 +69,10 @@ def _session_postgresql(_has_postgresql: None) -> Iterator[PostgresqlServer]:
 
 
 @pytest.fixture
-def postgresql_url(_session_postgresql: PostgresqlServer) -> str:
+def postgresql_url(_session_postgresql: PostgresqlServer) -> Iterator[str]:
     """An empty database of the test's own, on a PostgreSQL shared by all tests, never to break."""
-    return _session_postgresql.new_database()
+    with _session_postgresql.lent_database() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -61,6 +61,7 @@ class PostgresqlServer(Server):
         self._source = source
         self._data = self._folder / "data"
         self._names = count(1)
+        self._free: list[str] = []
         if USER is not None:
             shutil.chown(self._folder, USER)
 
@@ -96,6 +97,19 @@ class PostgresqlServer(Server):
         name = f"withhold_{next(self._names)}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    @contextlib.contextmanager
+    def lent_database(self) -> Iterator[str]:
+        """Give the URL of an empty database, to be used again: cheaper than a new one."""
+        url = self._free.pop() if self._free else self.new_database()
+        yield url
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            url,
+        )
+        self.execute("DROP SCHEMA IF EXISTS withhold CASCADE", url)
+        self._free.append(url)
 
     def execute(self, statement: LiteralString, url: str = "") -> list[tuple[Any, ...]]:
         """Run one statement as the superuser, and give its rows."""

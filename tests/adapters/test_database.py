@@ -1,55 +1,39 @@
+"""What both databases promise. What only one of them has is in `test_sqlite`, `test_postgresql`."""
+
 import asyncio
-import contextlib
-import json
 import multiprocessing
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from tests.durable import W1, condition, on_database, receipt, registered
+from tests.kept import keep, make_table, names, put
 from withhold.adapters.database import MAX_TOGETHER, Database, unavailable
-from withhold.adapters.schema import create_tables
-from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable, WithholdError
-from withhold.names import State
-from withhold.ports import Appended
-
-ACTIVE = frozenset({State.ACTIVE})
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "withhold.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{path}", busy_timeout_s=30.0)
-    yield opened
-    opened.close()
+from withhold.errors import DatabaseUnavailable, Denied, WithholdError
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Hold the one write lock, as another worker's transaction would."""
-    raw = sqlite3.connect(path, isolation_level=None)
-    raw.execute("BEGIN IMMEDIATE")
+def opened(url: str, max_waiting: int = 1_000) -> Iterator[Database]:
+    database = Database(url, busy_timeout_s=30.0, max_waiting=max_waiting)
     try:
-        yield raw
+        yield database
     finally:
-        if raw.in_transaction:
-            raw.execute("ROLLBACK")
-        raw.close()
+        database.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    with opened(database_url) as found:
+        await make_table(found)
+        yield found
 
 
 @contextmanager
@@ -92,177 +76,116 @@ async def queued(*asked: Awaitable[None]) -> list[asyncio.Future[None]]:
     return futures
 
 
-def pragma(database: Database, name: str) -> object:
-    with database._writer.connect() as connection:
-        return connection.execute(text(f"PRAGMA {name}")).scalar()
+async def keep_alone(database: Database, name: str) -> None:
+    await database.write(lambda connection: put(connection, [name]))
 
 
-def test_sqlite_is_set_to_keep_what_it_confirms(database: Database) -> None:
-    assert pragma(database, "journal_mode") == "wal"
-    assert pragma(database, "synchronous") == 2  # FULL
-    assert pragma(database, "foreign_keys") == 1
-    assert pragma(database, "secure_delete") == 1
-    assert pragma(database, "busy_timeout") == 30_000
-
-
-def test_the_file_and_its_folder_are_the_owners(path: Path, database: Database) -> None:
+async def test_what_was_written_outlives_the_process(database_url: str, database: Database) -> None:
+    await keep(database, "a")
     database.close()
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
-
-
-async def test_what_was_written_outlives_the_process(path: Path, database: Database) -> None:
-    durable = on_database(database)
-    await durable.registry.register(registered())
-    await durable.ledger.append(receipt("R-a"), condition())
-    database.close()
-    again = Database(f"sqlite:///{path}")
-    durable = on_database(again)
-    assert await durable.registry.find(W1) == registered()
-    assert len(await durable.ledger.receipts(0, 10)) == 1
-    await durable.ledger.append(receipt("R-b"), condition())
-    assert [a.sequence for a in await durable.ledger.receipts(0, 10)] == [1, 2]
-    again.close()
+    with opened(database_url) as again:
+        assert await names(again) == ["a"]
+        await keep(again, "b")
+        assert await names(again) == ["a", "b"]
 
 
 async def test_what_waits_together_is_one_transaction(database: Database) -> None:
-    durable = on_database(database)
-    await durable.registry.register(registered())
     with transactions(database) as seen:
         async with held(database):
-            count = MAX_TOGETHER + 1
-            waiting = await queued(
-                *(durable.ledger.append(receipt(), condition()) for _ in range(count))
-            )
+            asked = [f"{i}" for i in range(MAX_TOGETHER + 1)]
+            waiting = await queued(*(keep(database, name) for name in asked))
         await asyncio.gather(*waiting)
     assert seen == ["begin", "commit"] * 3  # the one that held it, a full one, and the last
-    assert len(await durable.ledger.receipts(0, 1_000)) == count
+    assert await names(database) == asked
 
 
-async def test_a_revocation_goes_before_all_appends_that_wait(database: Database) -> None:
-    durable = on_database(database)
-    await durable.registry.register(registered())
+async def test_what_goes_alone_goes_before_all_that_waits(database: Database) -> None:
     async with held(database):
         waiting = await queued(
-            *(durable.ledger.append(receipt(), condition()) for _ in range(9)),
-            durable.registry.move(W1, ACTIVE, State.REVOKED),
+            *(keep(database, f"{i}") for i in range(9)), keep_alone(database, "first")
         )
-    *appends, revocation = await asyncio.gather(*waiting, return_exceptions=True)
-    assert revocation is None
-    assert all(isinstance(denial, Denied) for denial in appends)
-    assert list(await durable.ledger.receipts(0, 10)) == []
+    await asyncio.gather(*waiting)
+    assert await names(database) == ["first", *(f"{i}" for i in range(9))]
 
 
-async def test_a_failed_transaction_fails_all_that_were_in_it(
-    path: Path, database: Database
-) -> None:
-    durable = on_database(database)
-    await durable.registry.register(registered())
-    await durable.ledger.append(receipt("R-0"), condition())
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        raw.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON receipts WHEN NEW.id = 'R-bad'"
-            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
-        )
+async def test_a_failed_transaction_fails_all_that_were_in_it(database: Database) -> None:
+    await keep(database, "there")
     with transactions(database) as seen:
         async with held(database):
-            names = ("R-a", "R-bad", "R-b")
-            waiting = await queued(*(durable.ledger.append(receipt(n), condition()) for n in names))
+            waiting = await queued(*(keep(database, name) for name in ("a", "there", "b")))
         results = await asyncio.gather(*waiting, return_exceptions=True)
     assert seen == ["begin", "commit", "begin", "rollback"]
-    assert {type(result) for result in results} == {LedgerUnavailable}
-    assert {str(result) for result in results} == {
-        "the receipt is not durable: the database did not do it: no room"
+    assert {type(result) for result in results} == {DatabaseUnavailable}
+    assert {str(result) for result in results} <= {
+        "the database did not do it: UNIQUE constraint failed: kept.name",
+        "the database did not do it: UniqueViolation (23505)",
     }
-    await durable.ledger.append(receipt("R-a"), condition())  # and then it goes on
-    assert [a.sequence for a in await durable.ledger.receipts(0, 10)] == [1, 2]
+    await keep(database, "a")  # and then it goes on
+    assert await names(database) == ["there", "a"]
 
 
-async def test_a_commit_that_fails_is_no_receipt(database: Database) -> None:
-    durable = on_database(database)
-    await durable.registry.register(registered())
-
+async def test_a_commit_that_fails_is_none(database: Database) -> None:
     def refuse(_: Connection) -> None:
         raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 
     event.listen(database._writer, "commit", refuse)
-    with pytest.raises(LedgerUnavailable, match="disk I/O error"):
-        await durable.ledger.append(receipt("R-a"), condition())
     with pytest.raises(DatabaseUnavailable, match="disk I/O error"):
-        await durable.registry.move(W1, ACTIVE, State.CLOSED)
+        await keep(database, "a")
+    with pytest.raises(DatabaseUnavailable, match="disk I/O error"):
+        await keep_alone(database, "b")
     event.remove(database._writer, "commit", refuse)
-    await durable.ledger.append(receipt("R-a"), condition())
+    await keep(database, "c")
+    assert await names(database) == ["c"]
 
 
-async def test_a_database_that_is_held_by_another_is_unavailable(path: Path) -> None:
-    database = Database(f"sqlite:///{path}", busy_timeout_s=0.0)
-    durable = on_database(database)
-    await durable.registry.register(registered())
-    with locked(path):
-        with pytest.raises(LedgerUnavailable, match="database is locked"):
-            await durable.ledger.append(receipt(), condition())
-        with pytest.raises(DatabaseUnavailable, match="database is locked"):
-            await durable.registry.move(W1, ACTIVE, State.REVOKED)
-        assert await durable.registry.find(W1)  # reading waits for nobody
-    await durable.ledger.append(receipt(), condition())
-    database.close()
+async def test_a_denial_is_told_to_whom_it_is_about(database: Database) -> None:
+    def odd(connection: Connection, items: Sequence[int]) -> Sequence[int | WithholdError]:
+        put(connection, [f"{item}" for item in items if item % 2])
+        return [item if item % 2 else Denied("even", "it is even") for item in items]
 
+    def refuse(connection: Connection) -> None:
+        put(connection, ["undone"])
+        raise Denied("no", "not this")
 
-@pytest.mark.parametrize("which", ["withhold.db", "withhold.db-wal"])
-@pytest.mark.parametrize("how", ["removed", "replaced"])
-async def test_a_file_that_is_no_longer_there_is_no_database(
-    path: Path, database: Database, which: str, how: str
-) -> None:
-    durable = on_database(database)
-    await durable.registry.register(registered())
-    file = path.with_name(which)
-    kept = file.rename(file.with_suffix(".kept"))
-    if how == "replaced":
-        file.write_bytes(kept.read_bytes())
-    with pytest.raises(DatabaseUnavailable, match="moved, removed or replaced"):
-        await durable.registry.find(W1)
-    with pytest.raises(LedgerUnavailable, match="moved, removed or replaced"):
-        await durable.ledger.append(receipt(), condition())
-    assert file.exists() is (how == "replaced")
-    kept.rename(file)
-    assert await durable.ledger.receipts(0, 9) == ()
-    await durable.ledger.append(receipt(), condition())
-
-
-async def test_what_the_queue_has_no_room_for_is_refused_at_once(path: Path) -> None:
-    database = Database(f"sqlite:///{path}", max_waiting=2)
-    durable = on_database(database)
-    await durable.registry.register(registered())
     async with held(database):
-        waiting = await queued(*(durable.ledger.append(receipt(), condition()) for _ in range(2)))
-        with pytest.raises(LedgerUnavailable, match="too much waits"):
-            await durable.ledger.append(receipt(), condition())
-        # What ends access has a queue of its own.
-        waiting += await queued(durable.registry.move(W1, ACTIVE, State.REVOKED))
-    *appends, revocation = await asyncio.gather(*waiting, return_exceptions=True)
-    assert revocation is None
-    assert all(isinstance(denial, Denied) for denial in appends)
-    database.close()
+        waiting = [asyncio.ensure_future(database.write_together(odd, i)) for i in range(4)]
+        await asyncio.sleep(0)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[1::2] == [1, 3]
+    assert all(isinstance(result, Denied) for result in results[::2])
+    with pytest.raises(Denied):
+        await database.write(refuse)
+    assert await names(database) == ["1", "3"]
+
+
+async def test_what_the_queue_has_no_room_for_is_refused_at_once(
+    database_url: str, database: Database
+) -> None:
+    with opened(database_url, max_waiting=2) as small:
+        async with held(small):
+            waiting = await queued(*(keep(small, name) for name in ("a", "b")))
+            with pytest.raises(DatabaseUnavailable, match="too much waits"):
+                await keep(small, "c")
+            # What ends access has a queue of its own.
+            waiting += await queued(keep_alone(small, "first"))
+        await asyncio.gather(*waiting)
+    assert await names(database) == ["first", "a", "b"]
 
 
 async def test_who_no_longer_waits_takes_back_what_has_not_begun(database: Database) -> None:
-    durable = on_database(database)
     async with held(database):
-        gone, stays = await queued(
-            durable.ledger.append(receipt("R-a"), None), durable.ledger.append(receipt("R-b"), None)
-        )
+        gone, stays = await queued(keep(database, "a"), keep(database, "b"))
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
     await stays
     async with held(database):
-        (gone,) = await queued(durable.ledger.append(receipt("R-c"), None))
+        (gone,) = await queued(keep(database, "c"))
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
-    await durable.ledger.append(receipt("R-d"), None)
-    kept = [json.loads(a.receipt)["id"] for a in await durable.ledger.receipts(0, 10)]
-    assert kept == ["R-b", "R-d"]
+    await keep(database, "d")
+    assert await names(database) == ["b", "d"]
 
 
 async def test_a_fault_of_ours_is_told_and_ends_nothing(
@@ -283,51 +206,49 @@ async def test_a_fault_of_ours_is_told_and_ends_nothing(
 
 
 async def test_a_closed_database_takes_and_gives_nothing(database: Database) -> None:
-    durable = on_database(database)
     database.close()
     database.close()
     with pytest.raises(DatabaseUnavailable, match="the database is closed"):
-        await durable.registry.register(registered())
-    with pytest.raises(LedgerUnavailable, match="the database is closed"):
-        await durable.ledger.append(receipt(), None)
+        await keep_alone(database, "a")
     with pytest.raises(DatabaseUnavailable, match="the database is closed"):
-        await durable.registry.find(W1)
-    with pytest.raises(LedgerUnavailable, match="the database is closed"):
-        await durable.ledger.receipts(0, 1)
+        await keep(database, "a")
+    with pytest.raises(DatabaseUnavailable, match="the database is closed"):
+        await names(database)
 
 
-async def test_closing_writes_what_waits(path: Path, database: Database) -> None:
-    durable = on_database(database)
-    waiting = await queued(*(durable.ledger.append(receipt(), None) for _ in range(20)))
+async def test_closing_writes_what_waits(database_url: str, database: Database) -> None:
+    asked = [f"{i}" for i in range(20)]
+    waiting = await queued(*(keep(database, name) for name in asked))
     database.close()
     assert await asyncio.gather(*waiting) == [None] * 20
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("SELECT count(*) FROM receipts").fetchone() == (20,)
+    with opened(database_url) as again:
+        assert await names(again) == asked
 
 
-async def test_reading_cannot_write(database: Database) -> None:
-    with pytest.raises(DatabaseUnavailable, match="readonly"):
-        await database.read(lambda c: c.execute(text("DELETE FROM warrants")))
+async def test_reading_is_of_one_moment_and_cannot_write(database: Database) -> None:
+    def count_twice(connection: Connection) -> list[int]:
+        count = text("SELECT count(*) FROM kept")
+        before = connection.execute(count).scalar_one()
+        asyncio.run_coroutine_threadsafe(keep(database, "a"), loop).result()
+        return [before, connection.execute(count).scalar_one()]
+
+    loop = asyncio.get_running_loop()
+    assert await database.read(count_twice) == [0, 0]
+    assert await names(database) == ["a"]
+    with pytest.raises(DatabaseUnavailable, match=r"readonly|ReadOnlySqlTransaction \(25006\)"):
+        await database.read(lambda c: c.execute(text("DELETE FROM kept")))
 
 
-async def test_a_read_that_fails_says_so(path: Path, database: Database) -> None:
-    durable = on_database(database)
-    await durable.registry.find(W1)
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        raw.execute("ALTER TABLE warrants RENAME TO gone")
-    with pytest.raises(DatabaseUnavailable, match="no such table: warrants"):
-        await durable.registry.find(W1)
+async def test_a_read_that_fails_says_so(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"no such table: gone|UndefinedTable \(42P01\)"):
+        await database.read(lambda c: c.execute(text("SELECT * FROM gone")))
 
 
-async def test_no_error_holds_a_value(path: Path, database: Database) -> None:
-    durable = on_database(database)
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        raw.execute("DROP TABLE changes")
-    canary = registered("W-canary", document=b"CANARY")
+async def test_no_error_holds_a_value(database: Database) -> None:
+    await keep(database, "CANARY")
     with pytest.raises(DatabaseUnavailable) as caught:
-        await durable.registry.register(canary)
-    error: BaseException | None = caught.value
-    assert "canary" not in f"{error!r}".lower()
+        await keep(database, "CANARY")
+    assert "canary" not in f"{caught.value!r}".lower()
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
@@ -340,72 +261,13 @@ def test_another_drivers_text_is_not_repeated() -> None:
     assert str(unavailable(error)) == "the database did not do it: DriverError"
 
 
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("", "the database's URL is not one"),
-        ("withhold.db", "the database's URL is not one"),
-        ("mysql://root:hunter2@db/x", "begins with neither `sqlite` nor `postgresql`"),
-        ("sqlite://", "a database in memory keeps nothing"),
-        ("sqlite:///:memory:", "a database in memory keeps nothing"),
-        ("postgresql+nodriver://u:hunter2@db/x", "the database's driver is unknown"),
-        ("postgresql://u:hunter2@db/x?nonsense=1", "the database's URL is not one"),
-        ("postgresql://u:hunter2@127.0.0.1:x/x", "can't be connected to: look at its own log"),
-        ("sqlite:////dev/null/x.db", "the database's file can't be made"),
-    ],
-)
-def test_a_url_that_cannot_be_served_is_refused(url: str, message: str) -> None:
-    with pytest.raises(DatabaseUnavailable) as caught:
-        Database(url)
-    assert message in str(caught.value)
-    assert "hunter2" not in str(caught.value)
-
-
-def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "withhold.adapters.postgresql", raising=False)
-    monkeypatch.delattr("withhold.adapters.postgresql", raising=False)
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(DatabaseUnavailable, match=r"a driver: `pip install 'withhold\[postgr"):
-        Database("postgresql://u:hunter2@db/x")
-
-
-def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"not a database, not at all. " * 100)
-    with pytest.raises(DatabaseUnavailable, match="file is not a database"):
-        Database(f"sqlite:///{path}")
-
-
-def test_tables_of_another_version_are_not_touched(path: Path, database: Database) -> None:
-    database.close()
-    with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE sequences SET value = 2 WHERE name = 'schema'")
-    raw.close()
-    with pytest.raises(DatabaseUnavailable, match="tables of version 2, not 1"):
-        Database(f"sqlite:///{path}")
-
-
-def test_a_database_that_stays_locked_while_opening_is_unavailable(
-    path: Path, database: Database
+async def test_several_nodes_share_numbers_without_a_gap(
+    database_url: str, database: Database
 ) -> None:
-    database.close()
-    with locked(path), pytest.raises(DatabaseUnavailable, match="database is locked"):
-        Database(f"sqlite:///{path}", busy_timeout_s=0.0)
-
-
-def test_while_others_are_making_the_tables_opening_waits(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempts = iter([True, True, False])
-
-    def make(connection: Connection) -> None:
-        if next(attempts):
-            raise OperationalError("PRAGMA", {}, sqlite3.OperationalError("database is locked"))
-        create_tables(connection)
-
-    monkeypatch.setattr("withhold.adapters.database.create_tables", make)
-    Database(f"sqlite:///{path}").close()
-    assert next(attempts, "none") == "none"
+    with opened(database_url) as second, opened(database_url) as third:
+        nodes = (database, second, third)
+        await asyncio.gather(*(keep(nodes[i % 3], f"{i}") for i in range(300)))
+        assert sorted(map(int, await names(database))) == list(range(300))
 
 
 def _open(url: str, barrier: threading.Barrier) -> None:
@@ -413,29 +275,29 @@ def _open(url: str, barrier: threading.Barrier) -> None:
     Database(url).close()
 
 
-def test_several_workers_may_start_at_once(path: Path) -> None:
+def test_several_workers_may_start_at_once(database_url: str) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)
-    workers = [context.Process(target=_open, args=(f"sqlite:///{path}", barrier)) for _ in range(3)]
+    workers = [context.Process(target=_open, args=(database_url, barrier)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 3
-    Database(f"sqlite:///{path}").close()
+    Database(database_url).close()
 
 
-APPENDS = """
+KEEP = """
 import asyncio, sys
-from tests.durable import condition, on_database, receipt, registered
+from tests.kept import keep, make_table
 from withhold.adapters.database import Database
 
 async def main():
-    durable = on_database(Database(sys.argv[1]))
-    await durable.registry.register(registered())
+    database = Database(sys.argv[1])
+    await make_table(database)
     async def one(i):
-        await durable.ledger.append(receipt(f"R-{i}"), condition())
-        print(f"R-{i}", flush=True)
+        await keep(database, f"{i}")
+        print(i, flush=True)
     for start in range(0, 1_000_000, 8):
         await asyncio.gather(*(one(i) for i in range(start, start + 8)))
 
@@ -443,20 +305,13 @@ asyncio.run(main())
 """
 
 
-async def _every_receipt(database: Database) -> Sequence[Appended]:
-    return await on_database(database).ledger.receipts(0, 1_000_000)
-
-
-def test_what_was_confirmed_is_there_after_the_process_was_killed(path: Path) -> None:
+def test_what_was_confirmed_is_there_after_the_process_was_killed(database_url: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", APPENDS, f"sqlite:///{path}"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", KEEP, database_url], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         confirmed = [process.stdout.readline().strip() for _ in range(100)]
         process.send_signal(signal.SIGKILL)
         confirmed += process.stdout.read().split()
-    database = Database(f"sqlite:///{path}")
-    kept = asyncio.run(_every_receipt(database))
-    assert [a.sequence for a in kept] == list(range(1, len(kept) + 1))
-    assert {json.loads(a.receipt)["id"] for a in kept} >= set(confirmed)
-    database.close()
+    with opened(database_url) as database:
+        assert set(asyncio.run(names(database))) >= set(confirmed)

@@ -61,7 +61,7 @@ def _sqlite(url: str, busy_timeout_s: float) -> Engines:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:  # its text holds the URL
+    except (ArgumentError, ValueError):  # their texts hold the URL
         raise DatabaseUnavailable("the database's URL is not one") from None
     if parsed.database in {None, "", ":memory:"}:
         raise DatabaseUnavailable("a database in memory keeps nothing: give a file")
