@@ -246,5 +246,6 @@ def _rewrap(connection: Connection, ring: KeyRing, after: str) -> _Batch:
 
 
 def _wrapped_by(connection: Connection) -> Mapping[int, int]:
-    there = select(token_keys.c.wrapped_by, func.count()).where(token_keys.c.wrapped.is_not(None))
-    return dict(connection.execute(there.group_by(token_keys.c.wrapped_by)).tuples().all())
+    counted = select(token_keys.c.wrapped_by, func.count().label("number"))
+    there = counted.where(token_keys.c.wrapped.is_not(None)).group_by(token_keys.c.wrapped_by)
+    return {row.wrapped_by: row.number for row in connection.execute(there)}
