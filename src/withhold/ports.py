@@ -192,6 +192,12 @@ class Ledger(Protocol):
     async def prove_growth(self, old: int, new: int) -> tuple[bytes, ...]:
         """Prove that the log of size `new` begins with that of `old`. Source: RFC 9162 §2.1.4."""
 
+    async def keep_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint that witnesses signed, in the place of an older one. Durable."""
+
+    async def witnessed(self) -> bytes | None:
+        """Give the newest checkpoint that witnesses signed, as a note; None: there is none."""
+
     async def count_refusals(self, counts: Mapping[Refused, int]) -> None:
         """Add to the counts that are entered once their minute is over. Durable on return."""
 

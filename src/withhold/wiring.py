@@ -7,7 +7,7 @@ answers. Whatever was opened is closed in reverse, also when a later step fails.
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +36,7 @@ from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.adapters.token_keys import SqlTokenKeys
 from withhold.adapters.upkeep import Step, Upkeep
+from withhold.adapters.witnessing import Witnesses
 from withhold.bundle import Bundle
 from withhold.clock import read_clock
 from withhold.control.app import control_plane
@@ -240,6 +241,12 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
 
 def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
     deployment = shared.deployment
+
+    def log_signers() -> Sequence[Signer]:
+        keys = ledger_keys(shared.keys.ring).values()
+        return [Signer(deployment.ledger_origin, key) for key in keys]
+
+    _begin_witnessing(shared, log_signers, stack)
     folder = config.freezes_folder(deployment)
     make_folder(folder)
     return ControlParts(
@@ -260,14 +267,25 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         destroy_key=shared.token_keys.destroy,
         ledger=shared.ledger,
         origin=deployment.ledger_origin,
-        log_signers=lambda: [
-            Signer(deployment.ledger_origin, key) for key in ledger_keys(shared.keys.ring).values()
-        ],
+        log_signers=log_signers,
         refused=shared.refusals.note,
         now=read_clock,
         freezes=folder,
         metrics=lambda: (generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4),
     )
+
+
+def _begin_witnessing(
+    shared: _Shared, signers: Callable[[], Sequence[Signer]], stack: AsyncExitStack
+) -> None:
+    """Have the deployment's witnesses sign the log, now and then."""
+    entries = shared.deployment.witnesses
+    if entries:
+        witnesses = Witnesses(entries, shared.ledger, shared.deployment.ledger_origin, signers)
+        stack.push_async_callback(witnesses.aclose)
+        asking = Upkeep([witnesses.ask])  # of its own: what is not answered keeps nobody waiting
+        asking.begin()
+        stack.push_async_callback(asking.stop)
 
 
 async def _cache(deployment: Deployment, stack: AsyncExitStack) -> Cache:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from withhold.adapters.database import Database
 from withhold.adapters.log import check_growth, extend, hash_at, read_frontier, take_owed
 from withhold.adapters.registry import read_freezes
-from withhold.adapters.schema import entries, read_clock, warrants
+from withhold.adapters.schema import checkpoints, entries, read_clock, warrants
 from withhold.adapters.settling import Open, View, count_refusals, is_due, leave, settle
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable, WithholdError
 from withhold.kinds.instant import Instant
@@ -123,6 +123,14 @@ class SqlLedger:
     async def prove_growth(self, old: int, new: int) -> tuple[bytes, ...]:
         """Prove that the log of size `new` begins with that of `old`."""
         return await self._read(lambda it: consistency_proof(old, new, hash_at(it)))
+
+    async def keep_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint that witnesses signed."""
+        await self._write(partial(_keep_checkpoint, size=size, note=note))
+
+    async def witnessed(self) -> bytes | None:
+        """Give the newest checkpoint that witnesses signed."""
+        return await self._read(_witnessed)
 
     async def count_refusals(self, counts: Mapping[Refused, int]) -> None:
         """Add to the counts that are entered once their minute is over."""
@@ -249,6 +257,18 @@ def _without_second(
             found.add(key)
         checked.append(denial)
     return checked
+
+
+def _keep_checkpoint(connection: Connection, size: int, note: bytes) -> None:
+    newer = connection.execute(select(checkpoints.c.size).where(checkpoints.c.size > size)).first()
+    if newer is None:  # several nodes ask; the newest is kept, and no other is of any use
+        connection.execute(delete(checkpoints))
+        connection.execute(insert(checkpoints).values(size=size, note=note))
+
+
+def _witnessed(connection: Connection) -> bytes | None:
+    found = connection.execute(select(checkpoints.c.note)).scalar_one_or_none()
+    return None if found is None else bytes(found)
 
 
 def _logged(

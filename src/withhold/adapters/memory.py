@@ -41,6 +41,7 @@ class MemoryDatabase:
     log: list[Written] = field(default_factory=list)
     receipts: dict[tuple[Handle, EntryType], int] = field(default_factory=dict)  # where they are
     refusals: Counter[Refused] = field(default_factory=Counter)
+    checkpoint: tuple[int, bytes] | None = None
     token_keys: dict[WarrantId, bytes | None] = field(default_factory=dict)
 
     async def enter(self, operation: str) -> None:
@@ -204,6 +205,20 @@ class MemoryLedger:
         """Prove that the log of size `new` begins with that of `old`."""
         await self._enter("prove_growth")
         return consistency_proof(old, new, self._hash_at)
+
+    async def keep_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint that witnesses signed."""
+        await self._enter("keep_checkpoint")
+        kept = self._database.checkpoint
+        if kept is None or kept[0] <= size:
+            self._database.checkpoint = (size, note)
+        self._leave("keep_checkpoint")
+
+    async def witnessed(self) -> bytes | None:
+        """Give the newest checkpoint that witnesses signed."""
+        await self._enter("witnessed")
+        kept = self._database.checkpoint
+        return None if kept is None else kept[1]
 
     async def count_refusals(self, counts: Mapping[Refused, int]) -> None:
         """Add to the counts."""

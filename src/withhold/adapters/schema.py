@@ -113,7 +113,7 @@ entered: Final = Table(  # what bundles, signers and keys the log last said ther
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-checkpoints: Final = Table(  # those that witnesses have signed, too
+checkpoints: Final = Table(  # at most one row: the newest that witnesses have signed
     "checkpoints",
     metadata,
     Column("size", BigInteger, primary_key=True, autoincrement=False),

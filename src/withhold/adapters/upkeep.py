@@ -32,13 +32,21 @@ class Upkeep:
     async def start(self) -> None:
         """Do all once, and then for ever."""
         await self.once()
+        self.begin()
+
+    def begin(self) -> None:
+        """Do all in a second, and then for ever."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    async def close(self) -> None:
-        """Stop, and do all for the last time."""
+    async def stop(self) -> None:
+        """Do nothing more."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop, and do all for the last time."""
+        await self.stop()
         await self.once()
 
     async def once(self) -> None:

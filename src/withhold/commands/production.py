@@ -45,6 +45,7 @@ def weaknesses(
     yield from _roles_in_one_hand(deployment)
     yield from _persons(deployment.signers)
     yield from _too_few(deployment.signers, policy)
+    yield from _witnesses(deployment)
 
 
 def is_loopback(host: str) -> bool:
@@ -112,6 +113,19 @@ def _persons(signers: Iterable[Signer]) -> Iterator[Weakness]:
             message = f"the person of `{signer.name}` signs both as intake and as approver"
             yield Weakness(("signer", i, "person"), message, "these must be two persons")
         held.add(signer.role)
+
+
+def _witnesses(deployment: Deployment) -> Iterator[Weakness]:
+    """Ask for a witness: without one, who holds the key can show two logs, one to each reader."""
+    if not deployment.witnesses:
+        message = "no witness signs the ledger's checkpoints"
+        hint = "add a `[[witness]]`: its `url` and `key`, as its operator publishes them"
+        yield Weakness(("ledger",), message, hint)
+    for i, witness in enumerate(deployment.witnesses):
+        url = urlsplit(witness.url)
+        if url.scheme != "https" and not is_loopback(url.hostname or ""):
+            message = f"the witness `{witness.key.name}` is asked by plain HTTP"
+            yield Weakness(("witness", i, "url"), message, "give it an https `url`")
 
 
 def _too_few(signers: Iterable[Signer], policy: Policy) -> Iterator[Weakness]:
