@@ -37,7 +37,7 @@ def test_every_command_says_what_it_does(command: str, capsys: pytest.CaptureFix
             "warrant",
             ["sign", "register", "approve", "suspend", "resume", "revoke", "close", "list", "show"],
         ),
-        ("keys", ["init", "signer", "caller"]),
+        ("keys", ["init", "list", "show", "rotate", "rewrap", "destroy", "signer", "caller"]),
     ],
 )
 def test_every_verb_has_its_help(

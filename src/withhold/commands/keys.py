@@ -1,9 +1,12 @@
-"""Make keys: a deployment's own, a signer's pair, a caller's token.
+"""Make, rotate and destroy keys: a deployment's own, a signer's pair, a caller's token.
 
 Private keys go to new files (mode 0600), and a key that is there is never replaced. What the
-deployment file needs of a signer or a caller is printed as a block to paste into it.
+deployment file needs of a signer or a caller is printed as a block to paste into it. A deployment
+has keys of four kinds: encryption, cache, ledger, commitment; each is rotated by a newer version.
 
   withhold keys init
+  withhold keys rotate encryption
+  withhold keys destroy encryption 1
   withhold keys signer approver-1 --role approve --person "A. Approver"
   withhold keys caller disclosure-service --role disclose --store synapse
 """
@@ -13,9 +16,10 @@ from pathlib import Path
 
 from withhold import config
 from withhold.adapters.keyfiles import make_keys, make_signer_key, make_token, write_private
+from withhold.commands import rotation
 from withhold.commands.options import add_config, add_json, deployment_file
 from withhold.errors import BadRequest
-from withhold.keyring import print_public_key, token_digest
+from withhold.keyring import KeyKind, print_public_key, token_digest
 from withhold.names import Role, SignerRole
 from withhold.starter import caller_block, signer_block
 from withhold.terminal import Exit, note, out, out_json
@@ -23,11 +27,12 @@ from withhold.terminal import Exit, note, out, out_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the commands take."""
-    kinds = parser.add_subparsers(title="what to make", metavar="KIND", required=True)
+    kinds = parser.add_subparsers(title="what to do", metavar="VERB", required=True)
     init = kinds.add_parser("init", help="make the deployment's own keys, where one is missing")
     add_config(init)
     add_json(init)
     init.set_defaults(run=_init)
+    _add_rotation(kinds)
 
     signer = kinds.add_parser("signer", help="make a signer's pair of keys")
     signer.add_argument("name", metavar="NAME", help="what the deployment file calls the signer")
@@ -62,6 +67,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(caller)
     caller.set_defaults(run=_caller)
+
+
+def _add_rotation(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    listed = kinds.add_parser("list", help="list the versions, and what each still wraps")
+    listed.set_defaults(run=rotation.list_keys)
+    show = kinds.add_parser("show", help="print the public keys that the ledger is verified with")
+    show.set_defaults(run=rotation.show)
+    rotate = kinds.add_parser("rotate", help="make a newer version, without stopping")
+    rotate.add_argument(
+        "--no-rewrap",
+        dest="rewrap",
+        action="store_false",
+        help="of encryption: wrap no token keys by it yet",
+    )
+    rotate.set_defaults(run=rotation.rotate)
+    rewrap = kinds.add_parser("rewrap", help="wrap all token keys by the newest encryption key")
+    rewrap.set_defaults(run=rotation.rewrap)
+    destroy = kinds.add_parser("destroy", help="destroy an older version for good")
+    destroy.set_defaults(run=rotation.destroy)
+    for each in (rotate, destroy):
+        each.add_argument(
+            "kind",
+            choices=[kind.value for kind in KeyKind],
+            metavar="KIND",
+            help=" | ".join(KeyKind),
+        )
+    destroy.add_argument("version", type=int, metavar="VERSION", help="as `keys list` shows it")
+    for each in (listed, show, rotate, rewrap, destroy):
+        add_config(each)
+        add_json(each)
 
 
 def _init(arguments: argparse.Namespace) -> int:
