@@ -31,7 +31,12 @@ from withhold.names import (
 )
 from withhold.ports import Condition, Registered
 
-RING = KeyRing(encryption={1: bytes(32)}, cache={1: bytes(range(32))})
+RING = KeyRing(
+    encryption={1: bytes(32)},
+    cache={1: bytes(range(32))},
+    ledger={1: bytes(range(1, 33))},
+    commitment={1: bytes(range(2, 34))},
+)
 W1 = WarrantId("W-1")
 DIGEST = Digest("sha-256=:AAAA:")
 SYNAPSE = StoreName("synapse")
@@ -51,7 +56,7 @@ class Durable:
 
 def on_database(database: Database) -> Durable:
     """Put the three on a database."""
-    return Durable(SqlRegistry(database), SqlLedger(database), SqlTokenKeys(database, RING))
+    return Durable(SqlRegistry(database), SqlLedger(database), SqlTokenKeys(database, lambda: RING))
 
 
 def in_memory(database: MemoryDatabase) -> Durable:

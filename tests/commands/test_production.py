@@ -5,7 +5,8 @@ import pytest
 
 from tests.warrants import APPROVER, INTAKE, SECOND, SUBPOENA
 from withhold.commands.production import is_loopback, weaknesses
-from withhold.deployment.model import CallerEntry, Deployment, Listen, StoreEntry
+from withhold.deployment.model import CallerEntry, Deployment, Listen, StoreEntry, WitnessEntry
+from withhold.ledger.note import KeyType, VerifierKey
 from withhold.names import CallerName, InstrumentName, Role, SignerRole, StoreName
 from withhold.policy.model import Policy
 
@@ -15,6 +16,10 @@ POLICY = Policy({each.name: each for each in (SUBPOENA, SEARCH)}, (), ())
 
 def caller(name: str, *roles: Role) -> CallerEntry:
     return CallerEntry(CallerName(name), bytes(32), frozenset(roles), frozenset())
+
+
+def witness(url: str) -> WitnessEntry:
+    return WitnessEntry(url, VerifierKey("witness.test", KeyType.COSIGNATURE, bytes(32)))
 
 
 GOOD = Deployment(
@@ -28,6 +33,7 @@ GOOD = Deployment(
     stores={StoreName("a"): StoreEntry(StoreName("a"), "https://a.internal")},
     callers=(caller("service", Role.DISCLOSE), caller("ops", Role.OPERATE, Role.TUNE)),
     signers=(INTAKE.signer, APPROVER.signer, SECOND.signer),
+    witnesses=(witness("https://witness.test"),),
 )
 SQLITE = "sqlite:////var/withhold.db"
 
@@ -150,3 +156,15 @@ def test_refuses_too_few_signers() -> None:
 def test_two_keys_of_one_person_are_one_approver() -> None:
     again = replace(SECOND.signer, person=APPROVER.signer.person, role=SignerRole.APPROVE)
     assert len(found(replace(GOOD, signers=(INTAKE.signer, APPROVER.signer, again)))) == 1
+
+
+def test_somebody_else_witnesses_the_log() -> None:
+    message = "no witness signs the ledger's checkpoints"
+    assert found(replace(GOOD, witnesses=())) == [(("ledger",), message)]
+
+
+def test_a_witness_is_not_asked_in_the_clear() -> None:
+    asked = replace(GOOD, witnesses=(*GOOD.witnesses, witness("http://witness.test")))
+    message = "the witness `witness.test` is asked by plain HTTP"
+    assert found(asked) == [(("witness", 1, "url"), message)]
+    assert found(replace(GOOD, witnesses=(witness("http://127.0.0.1:8080"),))) == []
