@@ -132,6 +132,7 @@ class Condition:
 
     The warrant is active and its payload is the one meant, the database's clock is in
     `[valid_from, valid_until)`, and no freeze of the database holds `store` or `instrument`.
+    `once`: of what is used up by this append; nothing that was ever appended named the same.
     """
 
     warrant: WarrantId
@@ -140,6 +141,7 @@ class Condition:
     valid_until: Instant
     store: StoreName
     instrument: InstrumentName
+    once: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Ledger(Protocol):
         """Make the entry durable and give its index. On return it is on disk, whatever comes next.
 
         The condition is checked in the same transaction, by the database's clock; where it fails
-        nothing is appended. Raises: Denied `warrant-not-active`, `frozen`.
+        nothing is appended. Raises: Denied `warrant-not-active`, `frozen`, `approval-used`.
         """
 
     async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
@@ -213,6 +215,9 @@ class TokenKeys(Protocol):
 
         None is made for a warrant that was never registered, nor after `destroy`: KeyUnavailable.
         """
+
+    async def find_by_key_id(self, key_id: str) -> tuple[WarrantId, ...]:
+        """Give the warrants whose key has this id, destroyed ones too: by chance several."""
 
     async def destroy(self, warrant: WarrantId) -> str | None:
         """Destroy the warrant's key for good, or the chance to make one. Durable on return.

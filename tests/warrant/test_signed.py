@@ -23,10 +23,10 @@ from tests.warrants import (
 from withhold.errors import WarrantError
 from withhold.kinds.instant import Instant, print_instant
 from withhold.names import SignerRole
+from withhold.warrant.jws import MAX_SIGNATURES
 from withhold.warrant.model import ApprovedWarrant
 from withhold.warrant.signed import (
     MAX_DOCUMENT_BYTES,
-    MAX_SIGNATURES,
     add_signature,
     is_signed,
     parse_signed,

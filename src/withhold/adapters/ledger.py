@@ -23,6 +23,7 @@ from withhold.adapters.log import check_growth, extend, hash_at, read_frontier, 
 from withhold.adapters.registry import read_freezes
 from withhold.adapters.schema import checkpoints, entries, read_clock, warrants
 from withhold.adapters.settling import Open, View, count_refusals, is_due, leave, settle
+from withhold.adapters.used import use_once
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable, WithholdError
 from withhold.kinds.instant import Instant
 from withhold.ledger.entry import SALT_BYTES, Entry, Handle, Written, write_entry
@@ -158,6 +159,7 @@ class SqlLedger:
         unmet = _unmet(connection, [item.condition for item in items])
         denials = _without_second(connection, [item.written.entry for item in items], unmet)
         before = self._lock(connection)
+        denials = use_once(connection, [item.condition for item in items], denials)
         due = take_owed(connection, self._salt)
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
         after = extend(connection, before, [*due, *met], self.node)

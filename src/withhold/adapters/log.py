@@ -22,7 +22,7 @@ STEP: Final = 8  # levels between those whose nodes are kept; C2SP's tiles are a
 MAX_OWED: Final = 256  # entered in one transaction
 
 # Whoever appended these owes a closing entry.
-_OPEN: Final = frozenset({EntryType.OPENING, EntryType.RELEASE})
+_OPEN: Final = frozenset({EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL})
 
 
 def read_frontier(connection: Connection, *, lock: bool = False) -> Frontier:

@@ -13,6 +13,7 @@ from typing import Final
 
 from withhold.adapters.ledger import denial_of, new_salt
 from withhold.adapters.settling import Open, minute_of
+from withhold.adapters.used import used_before
 from withhold.clock import read_clock
 from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable
 from withhold.kinds.instant import Instant, print_instant
@@ -20,7 +21,7 @@ from withhold.kinds.token import key_id
 from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
 from withhold.ledger.receipt import Closing, Ending
 from withhold.ledger.tree import Frontier, consistency_proof, hash_leaf, inclusion_proof
-from withhold.names import State, WarrantId
+from withhold.names import Digest, State, WarrantId
 from withhold.ports import Changes, Condition, Freeze, Logged, Refused, Registered
 
 _MESSAGE: Final = "the database did not do it: it was told to fail"
@@ -43,6 +44,8 @@ class MemoryDatabase:
     refusals: Counter[Refused] = field(default_factory=Counter)
     checkpoint: tuple[int, bytes] | None = None
     token_keys: dict[WarrantId, bytes | None] = field(default_factory=dict)
+    key_ids: dict[WarrantId, str] = field(default_factory=dict)  # they outlive the keys
+    used: set[Digest] = field(default_factory=set)
 
     async def enter(self, operation: str) -> None:
         """Begin an operation. Raises: DatabaseUnavailable if it is to fail."""
@@ -297,6 +300,10 @@ class MemoryLedger:
         denial = denial_of(condition, found, self._database.clock(), frozen)
         if denial is not None:
             raise denial
+        if condition.once is not None:
+            if condition.once in self._database.used:
+                raise used_before()
+            self._database.used.add(condition.once)
 
 
 def _ending(entry: Entry, at: str) -> Entry:
@@ -322,8 +329,14 @@ class MemoryTokenKeys:
         key = self._database.token_keys.setdefault(warrant, self._make())
         if key is None:
             raise KeyUnavailable(f"the token key of `{warrant}` was destroyed")
+        self._database.key_ids[warrant] = key_id(key)
         self._database.leave("token_key")
         return key
+
+    async def find_by_key_id(self, key_id: str) -> tuple[WarrantId, ...]:
+        """Give the warrants whose key has this id."""
+        await self._database.enter("find_by_key_id")
+        return tuple(w for w, named in sorted(self._database.key_ids.items()) if named == key_id)
 
     async def destroy(self, warrant: WarrantId) -> str | None:
         """Destroy the key for good."""

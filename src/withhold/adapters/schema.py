@@ -119,6 +119,11 @@ checkpoints: Final = Table(  # at most one row: the newest that witnesses have s
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
 )
+used: Final = Table(  # what served once and never again: approvals
+    "used",
+    metadata,
+    Column("digest", Text, primary_key=True),
+)
 freezes: Final = Table(
     "freezes",
     metadata,

@@ -25,7 +25,7 @@ GRACE_S: Final = 15  # after a minute, for counts that are under way
 MAX_AT_ONCE: Final = 256
 MAX_KEPT: Final = 16_384  # endings that a node remembers; beyond it `unknown` will have to do
 
-_OPEN_TYPES: Final = (EntryType.OPENING, EntryType.RELEASE)
+_OPEN_TYPES: Final = (EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL)
 
 
 @dataclass(frozen=True, slots=True)

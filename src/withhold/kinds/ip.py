@@ -34,6 +34,12 @@ def pack_ip(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
     return address.packed if address.version == 6 else _MAPPED + address.packed  # noqa: PLR2004 - IP version
 
 
+def unpack_ip(packed: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Give the address of 16 bytes, as `pack_ip` gave them."""
+    address = ipaddress.IPv6Address(packed)
+    return address if address.ipv4_mapped is None else address.ipv4_mapped
+
+
 def print_prefix(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     """Give the network that a generalized address becomes: /24 or /48."""
     length = 24 if address.version == 4 else 48  # noqa: PLR2004 - IP version

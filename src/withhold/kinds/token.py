@@ -29,6 +29,12 @@ def key_id(key: bytes) -> str:
     return base64.b32encode(hashlib.sha256(key).digest())[:8].decode().lower()
 
 
+def key_id_of(token: str) -> str | None:
+    """Give the id of the key that a token names; None if the text is no token."""
+    found = _TOKEN.fullmatch(token)
+    return None if found is None else found.group(1)
+
+
 class Tokenizer:
     """Makes the tokens of one key; reuses one AES context, so one thread at a time."""
 

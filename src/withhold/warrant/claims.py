@@ -72,16 +72,16 @@ def parse_claims(payload: bytes) -> Warrant:
     """Read a warrant's JSON; the digest is of exactly these bytes. Raises: WarrantError."""
     found = read_object(payload, "the warrant", MAX_PAYLOAD_BYTES)
     check_members(found, "$", _REQUIRED, _OPTIONAL, _HINTS)
-    warrant = WarrantId(_id(found["id"], "$.id"))
-    supersedes = _id(found["supersedes"], "$.supersedes") if "supersedes" in found else None
+    warrant = WarrantId(take_id(found["id"], "$.id"))
+    supersedes = take_id(found["supersedes"], "$.supersedes") if "supersedes" in found else None
     if supersedes == warrant:
         raise WarrantError("`$.supersedes` names the warrant itself")
     return Warrant(
         id=warrant,
-        instrument=InstrumentName(_line(found["instrument"], "$.instrument")),
-        jurisdiction=_line(found["jurisdiction"], "$.jurisdiction"),
-        authority=_line(found["authority"], "$.authority"),
-        reference=_line(found["reference"], "$.reference"),
+        instrument=InstrumentName(take_line(found["instrument"], "$.instrument")),
+        jurisdiction=take_line(found["jurisdiction"], "$.jurisdiction"),
+        authority=take_line(found["authority"], "$.authority"),
+        reference=take_line(found["reference"], "$.reference"),
         targets=_targets(found["targets"]),
         categories=frozenset(_categories(found["categories"])),
         fields=frozenset(_fields(found["fields"])),
@@ -89,9 +89,9 @@ def parse_claims(payload: bytes) -> Warrant:
         valid=_interval(found["valid"], "$.valid"),
         callers=frozenset(_callers(found["callers"])),
         digest=digest_of(payload),
-        served_at=_instant(found["served_at"], "$.served_at") if "served_at" in found else None,
+        served_at=take_instant(found["served_at"], "$.served_at") if "served_at" in found else None,
         secrecy_until=(
-            _instant(found["secrecy_until"], "$.secrecy_until")
+            take_instant(found["secrecy_until"], "$.secrecy_until")
             if "secrecy_until" in found
             else None
         ),
@@ -100,7 +100,8 @@ def parse_claims(payload: bytes) -> Warrant:
     )
 
 
-def _id(found: object, where: str) -> str:
+def take_id(found: object, where: str) -> str:
+    """Take the id of a warrant. Raises: WarrantError."""
     text = take_text(found, where)
     if not _ID.fullmatch(text):
         hint = "1 to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit"
@@ -108,8 +109,11 @@ def _id(found: object, where: str) -> str:
     return text
 
 
-def _line(found: object, where: str) -> str:
-    """Take a text that names something: one line, neither empty nor with space around it."""
+def take_line(found: object, where: str) -> str:
+    """Take a text that names something: one line, neither empty nor with space around it.
+
+    Raises: WarrantError.
+    """
     text = take_text(found, where)
     if not text or text != text.strip():
         raise WarrantError(f"`{where}` is empty, or has space around it")
@@ -142,7 +146,7 @@ def _target(found: object, where: str) -> Target:
         known = ", ".join(f"`{k}`" for k in _TARGET_KINDS)
         raise WarrantError(f"`{where}.kind` is not the kind of a target", f"one of {known}")
     # A wrong identifier is the commonest fault in a disclosure: space around one is a slip.
-    value = identity(Form(Kind(kind)), _line(entry["value"], f"{where}.value"))
+    value = identity(Form(Kind(kind)), take_line(entry["value"], f"{where}.value"))
     if value is None:
         raise WarrantError(f"`{where}.value` is not {_WRONG_TARGET[Kind(kind)]}")
     return Target(Kind(kind), value)
@@ -160,13 +164,14 @@ def _categories(found: object) -> list[Category]:
 
 
 def _fields(found: object) -> list[NamedField]:
-    return [_field(entry, where) for entry, where in _array(found, "$.fields")]
+    return [parse_field(entry, where) for entry, where in _array(found, "$.fields")]
 
 
-def _field(found: object, where: str) -> NamedField:
+def parse_field(found: object, where: str) -> NamedField:
+    """Read `{"resource": …, "path": …}`. Raises: WarrantError."""
     entry = take_object(found, where, _FIELD)
     check_members(entry, where, ("resource", "path"))
-    resource = _line(entry["resource"], f"{where}.resource")
+    resource = take_line(entry["resource"], f"{where}.resource")
     store, slash, name = resource.partition("/")
     if not store or not slash or not name or "/" in name:
         hint = "write `store/name`, such as `synapse/whois`"
@@ -183,7 +188,7 @@ def _field(found: object, where: str) -> NamedField:
 
 
 def _callers(found: object) -> list[CallerName]:
-    callers = [CallerName(_line(entry, where)) for entry, where in _array(found, "$.callers")]
+    callers = [CallerName(take_line(entry, where)) for entry, where in _array(found, "$.callers")]
     if not callers:
         raise WarrantError("`$.callers` is empty: nobody could use the warrant")
     return callers
@@ -192,14 +197,15 @@ def _callers(found: object) -> list[CallerName]:
 def _interval(found: object, where: str) -> Interval:
     entry = take_object(found, where, _INTERVAL)
     check_members(entry, where, ("from", "until"))
-    since = _instant(entry["from"], f"{where}.from")
-    until = _instant(entry["until"], f"{where}.until")
+    since = take_instant(entry["from"], f"{where}.from")
+    until = take_instant(entry["until"], f"{where}.until")
     if since >= until:
         raise WarrantError(f"`{where}` is empty: `from` is not before `until`")
     return Interval(since, until)
 
 
-def _instant(found: object, where: str) -> Instant:
+def take_instant(found: object, where: str) -> Instant:
+    """Take a time with its offset. Raises: WarrantError."""
     instant = parse_rfc3339(take_text(found, where))
     if instant is None:
         hint = "RFC 3339 with its offset, such as `2026-01-01T00:00:00Z`; local time is refused"

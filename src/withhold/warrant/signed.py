@@ -1,44 +1,22 @@
-"""JWS documents: the framing of a signed warrant, read strictly, and the signing of one.
+"""Signed warrants: a warrant's JSON under the signatures of intake and approvers (see `jws`)."""
 
-Source: RFC 7515 §7.2.1 (general JSON serialization), RFC 8037 and RFC 9864 (`Ed25519`).
-We are stricter than these: the members of the document, of each signature and of each protected
-header are exactly those below, once each, and base64url has one spelling per value (RFC 4648 §3.5).
-So there is no unprotected header, no `crit`, no `b64`, and no second way to write a document.
-A library would have to be fenced in on every side to refuse as much, and would add only the call
-of Ed25519, which `cryptography` has; the tests hold our documents against one all the same.
-"""
-
-import base64
-import re
 from collections.abc import Sequence
 from typing import Final
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from withhold.errors import WarrantError
-from withhold.kinds.instant import Instant, parse_rfc3339, print_instant
+from withhold.kinds.instant import Instant
 from withhold.names import SignerRole
 from withhold.warrant.claims import MAX_PAYLOAD_BYTES, parse_claims
-from withhold.warrant.document import (
-    check_members,
-    read_object,
-    take_array,
-    take_object,
-    take_text,
-)
+from withhold.warrant.document import read_object
+from withhold.warrant.jws import MAX_SIGNATURES, parse_jws, print_jws, sign
 from withhold.warrant.model import Signature, SignedWarrant
 
-ALGORITHM: Final = "Ed25519"  # RFC 9864; the older `EdDSA` does not say which curve
 TYPE: Final = "withhold-warrant+jws"
-MAX_SIGNATURES: Final = 16
 MAX_DOCUMENT_BYTES: Final = 2 * MAX_PAYLOAD_BYTES  # base64 is 4/3, and signatures are small
 
-_HEADER: Final = ("alg", "kid", "typ", "role", "signed_at", "deployment")
-_MAX_HEADER_BYTES: Final = 4_096
-_MAX_NAME: Final = 256
-_SIGNATURE_BYTES: Final = 64  # RFC 8032 §5.1.6
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+_LONGEST_NAME: Final = 256
 
 
 def is_signed(data: bytes) -> bool:
@@ -49,27 +27,13 @@ def is_signed(data: bytes) -> bool:
 
 def parse_signed(document: bytes) -> SignedWarrant:
     """Read a JWS with at least one signature; nothing is believed yet. Raises: WarrantError."""
-    found = read_object(document, "the signed warrant", MAX_DOCUMENT_BYTES)
-    check_members(found, "$", ("payload", "signatures"))
-    payload = _decode(found["payload"], "$.payload")
-    entries = take_array(found["signatures"], "$.signatures")
-    if not 0 < len(entries) <= MAX_SIGNATURES:
-        raise WarrantError(f"`$.signatures` must have 1 to {MAX_SIGNATURES} entries")
-    signatures = tuple(_signature(e, f"$.signatures[{i}]") for i, e in enumerate(entries))
+    payload, signatures = parse_jws(document, "the signed warrant", TYPE, MAX_DOCUMENT_BYTES)
     return SignedWarrant(parse_claims(payload), payload, signatures)
 
 
 def print_signed(payload: bytes, signatures: Sequence[Signature]) -> bytes:
     """Give the JWS document. `parse_signed` reads back the same payload and signatures."""
-    return rfc8785.dumps(
-        {
-            "payload": _encode(payload),
-            "signatures": [
-                {"protected": s.protected.decode("ascii"), "signature": _encode(s.value)}
-                for s in signatures
-            ],
-        }
-    )
+    return print_jws(payload, signatures)
 
 
 def add_signature(
@@ -98,75 +62,20 @@ def add_signature(
             raise WarrantError(f"the warrant has {MAX_SIGNATURES} signatures already")
     else:
         parse_claims(payload)  # nobody is to sign what could never be registered
-    header = {
-        "alg": ALGORITHM,
-        "kid": key_id,
-        "typ": TYPE,
-        "role": role.value,
-        "signed_at": print_instant(signed_at),
-        "deployment": deployment,
-    }
-    protected = _encode(rfc8785.dumps(header)).encode("ascii")
-    value = key.sign(signing_input(protected, payload))
-    added = Signature(protected, key_id, role, signed_at, deployment, value)
+    added = sign(
+        payload,
+        TYPE,
+        key,
+        key_id=key_id,
+        role=role,
+        deployment=deployment,
+        signed_at=signed_at,
+    )
     document = print_signed(payload, (*signatures, added))
     parse_signed(document)  # what we write, we can read: a name of 5,000 characters ends here
     return document
 
 
-def signing_input(protected: bytes, payload: bytes) -> bytes:
-    """Give the bytes that are signed. Source: RFC 7515 §5.1, step 5 of producing."""
-    return protected + b"." + _encode(payload).encode("ascii")
-
-
-def _signature(found: object, where: str) -> Signature:
-    entry = take_object(found, where)
-    # RFC 7515 §7.2.1 has `header` here, which nobody signs: refused.
-    check_members(entry, where, ("protected", "signature"))
-    text = take_text(entry["protected"], f"{where}.protected")
-    header = read_object(
-        _decode(text, f"{where}.protected"), f"`{where}.protected`", _MAX_HEADER_BYTES
-    )
-    check_members(header, f"{where}.protected", _HEADER)
-    taken = {name: take_text(header[name], f"{where}.protected.{name}") for name in _HEADER}
-    for name, expected in (("alg", ALGORITHM), ("typ", TYPE)):
-        if taken[name] != expected:
-            raise WarrantError(f"`{where}.protected.{name}` must be `{expected}`")
-    if taken["role"] not in list(SignerRole):
-        raise WarrantError(f"`{where}.protected.role` must be `intake` or `approve`")
-    signed_at = parse_rfc3339(taken["signed_at"])
-    if signed_at is None:
-        raise WarrantError(f"`{where}.protected.signed_at` is not a time with an offset")
-    for name in ("kid", "deployment"):
-        if not 0 < len(taken[name]) <= _MAX_NAME:
-            raise WarrantError(f"`{where}.protected.{name}` is empty or too long")
-    value = _decode(entry["signature"], f"{where}.signature")
-    if len(value) != _SIGNATURE_BYTES:
-        raise WarrantError(f"`{where}.signature` must have {_SIGNATURE_BYTES} bytes")
-    return Signature(
-        protected=text.encode("ascii"),
-        key_id=taken["kid"],
-        role=SignerRole(taken["role"]),
-        signed_at=signed_at,
-        deployment=taken["deployment"],
-        value=value,
-    )
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _decode(found: object, where: str) -> bytes:
-    """Decode base64url without padding, in its one spelling: unused bits are zero."""
-    text = take_text(found, where)
-    if _BASE64URL.fullmatch(text) and len(text) % 4 != 1:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        if _encode(data) == text:
-            return data
-    raise WarrantError(f"`{where}` is not base64url without padding")
-
-
 def _shown(key_id: str) -> str:
     """Give a signer's name for a message; it came with our own key, so it is no stranger's text."""
-    return key_id[:_MAX_NAME]
+    return key_id[:_LONGEST_NAME]

@@ -16,8 +16,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from withhold.names import Category, InstrumentName, SignerRole
+from withhold.warrant.jws import signing_input
 from withhold.warrant.model import ApprovedWarrant, Signature, SignedWarrant, Signer, Warrant
-from withhold.warrant.signed import signing_input
 
 WRONG_INSTRUMENT: Final = "wrong-instrument"
 WRONG_JURISDICTION: Final = "wrong-jurisdiction"
@@ -77,7 +77,8 @@ def verify_warrant(
         return Denial(WRONG_JURISDICTION, f"the warrant's jurisdiction is another: {message}")
     believed: list[Signer] = []
     for i, signature in enumerate(signed.signatures):
-        found = _verify_signature(signed, signature, signers, deployment, f"signature {i + 1}")
+        which = f"signature {i + 1}"
+        found = verify_signature(signed.payload, signature, signers, deployment, which)
         if isinstance(found, Denial):
             return found
         if any(_is_same(found, other) for other in believed):
@@ -102,13 +103,14 @@ def remarks_on(warrant: Warrant, instrument: Instrument) -> tuple[str, ...]:
     return tuple(f"`{category}` is not covered by `{instrument.name}`" for category in extra)
 
 
-def _verify_signature(
-    signed: SignedWarrant,
+def verify_signature(
+    payload: bytes,
     signature: Signature,
     signers: Sequence[Signer],
     deployment: str,
     which: str,
 ) -> Signer | Denial:
+    """Believe one signature over a payload. `which`: what to call it in a message."""
     # Two signers of one name are a fault of the deployment file, and nobody guesses who was meant.
     named = [signer for signer in signers if signer.name == signature.key_id]
     if len(named) != 1:
@@ -118,7 +120,7 @@ def _verify_signature(
     signer = named[0]
     try:
         key = Ed25519PublicKey.from_public_bytes(signer.public_key)
-        key.verify(signature.value, signing_input(signature.protected, signed.payload))
+        key.verify(signature.value, signing_input(signature.protected, payload))
     except (InvalidSignature, ValueError):
         return Denial(BAD_SIGNATURE, f"{which} is not valid for the key of `{signer.name}`")
     if signature.deployment != deployment:
