@@ -94,6 +94,12 @@ def test_refuses_a_store_by_plain_http() -> None:
         ("postgresql://u:p@db.internal/withhold?sslmode=verify-full", True),
         ("postgresql://u:p@db.internal/withhold?sslmode=prefer", False),
         ("postgresql://u:p@db.internal/withhold", False),
+        ("postgresql://127.0.0.1:5432,db.internal:5432/withhold", False),
+        ("postgresql://a.internal,b.internal/withhold?sslmode=verify-full", True),
+        ("postgresql:///withhold?host=db.internal", False),
+        ("postgresql://%2Frun%2Fpostgresql/withhold?hostaddr=10.0.0.1", False),
+        ("postgresql:///withhold?host=/run/postgresql", True),
+        ("postgresql://db.internal/w?sslmode=verify-full&sslmode=disable", False),
     ],
 )
 def test_refuses_a_database_without_tls(url: str, good: bool) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from withhold.deployment.model import Deployment
 from withhold.names import Role, SignerRole
@@ -76,8 +76,15 @@ def _plain_http(deployment: Deployment) -> Iterator[Weakness]:
 
 def _plain_servers(database_url: str, redis_url: str) -> Iterator[Weakness]:
     database = urlsplit(database_url)
-    modes = parse_qs(database.query).get("sslmode", [])
-    if database.hostname and not is_loopback(database.hostname) and not _ENCRYPTED & {*modes}:
+    asked = parse_qs(database.query)
+    places = [
+        database.netloc.rpartition("@")[2],
+        *asked.get("host", []),
+        *asked.get("hostaddr", []),
+    ]
+    hosts = [_without_port(unquote(host)) for place in places for host in place.split(",") if host]
+    remote = any(not host.startswith("/") and not is_loopback(host) for host in hosts)
+    if remote and asked.get("sslmode", [""])[-1] not in _ENCRYPTED:
         message = "the database is called without TLS"
         yield Weakness(("database", "url"), message, "add `?sslmode=verify-full` to its URL")
     redis = urlsplit(redis_url)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from withhold.deployment.model import Listen, Secret
 from withhold.toml.table import Text
@@ -14,7 +14,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SECRET: Final = "`env:NAME` or `file:PATH`"  # noqa: S105 - how one is referred to
 _SQLITE: Final = "sqlite:///"
 _REDIS: Final = re.compile(r"rediss?(\+sentinel|\+cluster)?|unix")
-_POSTGRESQL: Final = re.compile(r"postgresql(\+[a-z0-9]+)?")
+_POSTGRESQL: Final = re.compile(r"postgresql(\+psycopg)?")
 
 
 def read_listen(text: Text) -> Listen | None:
@@ -80,10 +80,10 @@ def read_database_url(text: Text, folder: Path) -> Secret | str | None:
         if path and path != ":memory:":
             return f"{_SQLITE}{folder / path}{mark}{query}"
         text.fault("a database in memory keeps nothing", "name a file: `sqlite:///var/withhold.db`")
-    elif _POSTGRESQL.fullmatch(url.scheme) and _has_host(url):
+    elif _POSTGRESQL.fullmatch(url.scheme) and _names_hosts(url):
         return text.value
     else:
-        hint = "`sqlite:///path`, with three slashes; PostgreSQL is of a later issue"
+        hint = "`sqlite:///path`, with three slashes, or `postgresql://host/name`"
         text.fault("the database's URL is not one", hint)
     return None
 
@@ -107,8 +107,16 @@ def _has_host(url: SplitResult) -> bool:
         return False
 
 
+def _names_hosts(url: SplitResult) -> bool:
+    """Tell whether libpq is told where to go: by one host or several, or by a socket's folder."""
+    return bool(url.netloc.rpartition("@")[2]) or "host" in parse_qs(url.query)
+
+
 def _holds_password(url: SplitResult, text: Text) -> bool:
-    holds = url.password is not None
+    # libpq takes these among the parameters, too.
+    holds = url.password is not None or not {"password", "sslpassword"}.isdisjoint(
+        parse_qs(url.query, keep_blank_values=True)
+    )
     if holds:
         text.fault("the URL holds a password", f"refer to the whole URL by {_SECRET}")
     return holds
