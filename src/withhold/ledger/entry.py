@@ -103,7 +103,7 @@ def leaf_of(public: bytes) -> bytes:
 def read_public(public: bytes) -> dict[str, Json]:
     """Read a public part. Raises: Unproven, if these are not its canonical bytes."""
     members = _read(public)
-    if not isinstance(members, dict) or rfc8785.dumps(members) != public:
+    if members is None:
         message = "the entry is not canonical JSON (RFC 8785)"
         raise Unproven(message)
     if not all(isinstance(members.get(name), str) for name in ("type", "at", "sealed")):
@@ -114,21 +114,22 @@ def read_public(public: bytes) -> dict[str, Json]:
 
 def open_sealed(public: bytes, sealed: bytes, salt: bytes) -> dict[str, Json]:
     """Open a sealed part. Raises: Unproven, if it is not what the public part commits to."""
-    is_meant = len(salt) == SALT_BYTES and commit_sealed(sealed, salt) == (
-        read_public(public)["sealed"]
-    )
-    if not is_meant:
+    meant = read_public(public)["sealed"]
+    members = _read(sealed)
+    if len(salt) != SALT_BYTES or commit_sealed(sealed, salt) != meant or members is None:
         message = "the sealed part is not the one that the entry commits to"
         raise Unproven(message)
-    return dict(_read(sealed))
+    return members
 
 
-def _read(data: bytes) -> Json:
+def _read(data: bytes) -> dict[str, Json] | None:
+    """Read a JSON object; None if these are not the bytes that would be written of it."""
     try:
-        # Whatever is not what `rfc8785` writes again is refused by whoever compares.
-        return json.loads(data, parse_float=_refuse, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        members = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
+        is_same = isinstance(members, dict) and rfc8785.dumps(members) == data
+    except (ValueError, RecursionError):  # of both: not all that can be read can be written
         return None
+    return members if is_same else None
 
 
 def _refuse(_number: str) -> float:

@@ -45,7 +45,7 @@ class Released:
     generalized: Mapping[str, int] = field(default_factory=dict)
     records_disclosed: int = 0
     size_bytes: int = 0
-    digest: Digest | None = None  # of the body as sent; None where none was
+    digest: Digest | None = field(default=None, repr=False)  # of the body as sent, if one was
     records_seen: int = 0  # sealed, as is what follows
     withheld: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # reason → place → n
 
@@ -73,7 +73,7 @@ NOTHING: Final = Released()
 class Receipt:
     """An opening, a release or a failure. `outcome`: `disclosed`, or the code that was sent."""
 
-    id: ReceiptId
+    id: ReceiptId = field(repr=False)  # it opens the commitment to the body
     type: EntryType
     outcome: str
     at: str
@@ -131,7 +131,7 @@ class Closing:
     warrant: WarrantId
     ending: Ending
     size_bytes: int | None = None  # None: nobody knows
-    stream: tuple[ReceiptId, Released] | None = None
+    stream: tuple[ReceiptId, Released] | None = field(default=None, repr=False)
 
     def entry(self) -> Entry:
         """Give the ledger's entry."""
