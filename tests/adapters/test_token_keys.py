@@ -26,9 +26,9 @@ RING3 = replace(RING, encryption={**RING2.encryption, 3: b"3" * 32})
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """A database with some warrants."""
-    database = Database(f"sqlite:///{tmp_path / 'withhold.db'}")
+    database = Database(database_url)
     for number in range(1, 8):
         await on_database(database).registry.register(registered(f"W-{number}"), change())
     yield database
@@ -166,13 +166,16 @@ async def test_all_keys_are_wrapped_anew_and_stay_what_they_are(
 
 
 async def test_what_was_wrapped_before_is_not_in_the_file_any_more(
-    database: Database, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'withhold.db'}")
+    await on_database(database).registry.register(registered(), change())
     await with_ring(database, RING).token_key(W1)
     before = await database.read(lambda it: it.execute(select(token_keys.c.wrapped)).scalar_one())
     assert holds(tmp_path, before)
     await with_ring(database, RING2).rewrap()
     assert not holds(tmp_path, before)
+    database.close()
 
 
 async def test_nothing_is_wrapped_by_a_version_that_is_not_in_force(database: Database) -> None:
@@ -194,7 +197,9 @@ async def test_nothing_is_wrapped_by_a_version_that_is_not_in_force(database: Da
 async def test_who_is_behind_wraps_nothing_anew(database: Database) -> None:
     await with_ring(database, RING3).token_key(W1)
     await with_ring(database, RING3).rewrap()
-    with pytest.raises(KeyUnavailable, match="version 3 of the key-encryption key is in force"):
+    with pytest.raises(
+        KeyUnavailable, match="a newer version of the key-encryption key is in force"
+    ):
         await with_ring(database, RING2).rewrap()
     assert await with_ring(database, RING2).in_force() == 3
 
@@ -203,6 +208,20 @@ async def test_versions_are_put_in_force_upwards(database: Database) -> None:
     for ring, version in ((RING, 1), (RING2, 2), (RING2, 2), (RING3, 3)):
         assert (await with_ring(database, ring).rewrap()).version == version
         assert await with_ring(database, ring).in_force() == version
+
+
+async def test_two_who_wrap_anew_at_once_do_it_once(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_REWRAPPED", 1)
+    old = with_ring(database, RING)
+    keys = {name: await old.token_key(name) for name in map(WarrantId, ids(1, 5))}
+    other = Database(database_url)
+    done = await asyncio.gather(*(with_ring(it, RING2).rewrap() for it in (database, other)))
+    other.close()
+    assert sum(each.count for each in done) == 5
+    assert await old.in_force() == 2
+    assert {name: await with_ring(database, ONLY_2).token_key(name) for name in keys} == keys
 
 
 async def test_a_key_that_does_not_open_stops_no_other(database: Database) -> None:
@@ -228,10 +247,10 @@ async def test_a_destroyed_key_is_not_wrapped_anew(database: Database) -> None:
 
 
 async def test_wrapping_anew_beside_nodes_that_make_and_destroy_keys(
-    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_REWRAPPED", 1)
-    other = Database(f"sqlite:///{tmp_path / 'withhold.db'}")
+    other = Database(database_url)
     old = with_ring(database, RING, fresh=RING2)
     keys = {name: await old.token_key(name) for name in map(WarrantId, ids(1, 3))}
     late = [WarrantId(name) for name in ids(4, 7)]

@@ -8,6 +8,7 @@ and it can be destroyed. What is made and destroyed here is owed to the ledger i
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -208,18 +209,13 @@ def _in_force(connection: Connection, *, lock: bool = False) -> int:
 
 
 def _put_in_force(connection: Connection, version: int) -> None:
-    found = _in_force(connection)
-    if found > version:
-        message = f"version {found} of the key-encryption key is in force and missing here"
-        raise KeyUnavailable(message, "copy it from the machine where it was made")
+    with suppress(IntegrityError), connection.begin_nested():  # it is there, but for the first time
+        connection.execute(insert(sequences).values(name=_IN_FORCE, value=0))
     of_row = sequences.c.name == _IN_FORCE
-    changed = update(sequences).where(of_row & (sequences.c.value < version))
-    if connection.execute(changed.values(value=version)).rowcount == 0 and found == 0:
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(sequences).values(name=_IN_FORCE, value=version))
-        except IntegrityError:  # another process was first
-            connection.execute(changed.values(value=version))
+    changed = update(sequences).where(of_row & (sequences.c.value <= version))
+    if connection.execute(changed.values(value=version)).rowcount == 0:
+        message = "a newer version of the key-encryption key is in force and missing here"
+        raise KeyUnavailable(message, "copy it from the machine where it was made")
 
 
 def _rewrap(connection: Connection, ring: KeyRing, after: str) -> _Batch:
