@@ -28,7 +28,9 @@ COMMANDS: Final = {
     "warrant": ("warrant", "sign, register, approve, suspend, resume, revoke, close, list, show"),
     "freeze": ("freeze", "stop disclosures at once: all, of one store, under one instrument"),
     "thaw": ("thaw", "lift a freeze"),
+    "token": ("token", "turn an address's token back into the address, with a second person"),
     "keys": ("keys", "make the keys of a deployment, of a signer, of a caller"),
+    "report": ("report", "the transparency report of a period: HTML, CSV or JSON"),
     "status": ("status", "say what is served and by whom, what is frozen, what waits for a person"),
 }
 

@@ -29,6 +29,7 @@ class Log:
     """A log under construction. Times are `HH:MM` of the day, or RFC 3339."""
 
     parts: list[tuple[bytes | None, bytes | None]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     receipts: int = 0
 
     def put(
@@ -49,6 +50,7 @@ class Log:
             None if receipt is None else Handle(receipt),
             None if warrant is None else WarrantId(warrant),
         )
+        self.entries.append(entry)
         written = write_entry(entry, bytes(32))
         self.parts.append((written.public, written.sealed))
 
@@ -160,9 +162,11 @@ class Log:
     def reveal(self, warrant: str, at: str, outcome: str = "disclosed") -> None:
         self.put(EntryType.REVEAL, at, {"outcome": outcome}, warrant=warrant)
 
-    def refuse(self, at: str, code: str, count: int) -> None:
-        public = {"code": code, "minute": f"{DAY}T{at}Z", "count": count}
-        self.put(EntryType.REFUSALS, at, public, {"caller": "disclosure-service"})
+    def refuse(self, minute: str, code: str, count: int, *, at: str = "") -> None:
+        """Enter refusals of a minute: `HH:MM`, or with its date. `at`: when, if not then."""
+        minute = minute if "T" in minute else f"{DAY}T{minute}"
+        public = {"code": code, "minute": f"{minute}Z", "count": count}
+        self.put(EntryType.REFUSALS, at or f"{minute}:00Z", public, {"caller": "x"})
 
     def freeze(self, at: str, event: str = "frozen") -> None:
         public = {"event": event, "store": None, "instrument": None}

@@ -1,5 +1,7 @@
 """The running Withhold, as the commands reach it: WITHHOLD_URL, and a caller's token.
 
+One command asks the data plane instead, which is at WITHHOLD_DATA_URL: `token reveal`.
+
 The token is read from the environment or a private file, never from an argument, and is sent to
 that address only: no proxy of the environment is asked, no redirect followed.
 """
@@ -18,10 +20,15 @@ from withhold.errors import BadRequest, WithholdError
 from withhold.terminal import printable
 
 DEFAULT_URL: Final = "http://127.0.0.1:8471"
+DEFAULT_DATA_URL: Final = "http://127.0.0.1:8470"
 TIMEOUT_S: Final = 10.0
 
-# What the data plane says to a command: every path that a command asks for is the control plane's.
+# What one plane says to a command that is for the other.
 _NOT_THERE: Final = ("no-such-resource", "method-not-allowed")
+_OTHER_PLANE: Final = {
+    "WITHHOLD_URL": "is it the data plane's address? commands ask the control plane",
+    "WITHHOLD_DATA_URL": "is it the control plane's address? this asks the data plane",
+}
 
 Json: TypeAlias = Any  # whatever the control plane answers; each command takes out what it shows
 
@@ -50,57 +57,77 @@ def add_token_file(parser: argparse.ArgumentParser) -> None:
 
 
 class Service:
-    """One control plane. Raises: Refused, Unreachable."""
+    """One control plane, or data plane. Raises: Refused, Unreachable."""
 
-    def __init__(self, url: str, token: str) -> None:
-        """`url`: of the control plane, without a path."""
+    def __init__(self, url: str, token: str, variable: str = "WITHHOLD_URL") -> None:
+        """`url`: without a path; `variable`: of the environment, where it comes from."""
         self._url = url
         self._token = token
+        self._variable = variable
 
-    def get(self, path: str) -> Json:
+    def get(self, path: str, *, timeout_s: float = TIMEOUT_S) -> Json:
         """Give what stands at `path`."""
-        return self._call("GET", path, None)
+        return self._call("GET", path, None, timeout_s=timeout_s)[0]
 
     def post(self, path: str, body: bytes = b"{}") -> Json:
         """Send a JSON document to `path`."""
-        return self._call("POST", path, body)
+        return self._call("POST", path, body)[0]
+
+    def post_for_receipt(self, path: str, body: bytes) -> tuple[Json, str]:
+        """Send a JSON document to `path`; give the id of the answer's receipt, too."""
+        document, headers = self._call("POST", path, body)
+        return document, headers.get("Withhold-Receipt", "")
 
     def delete(self, path: str, params: Mapping[str, str]) -> Json:
         """Remove what `params` say at `path`."""
-        return self._call("DELETE", path, None, params)
+        return self._call("DELETE", path, None, params)[0]
 
     def _call(
-        self, method: str, path: str, body: bytes | None, params: Mapping[str, str] | None = None
-    ) -> Json:
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        params: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> tuple[Json, httpx.Headers]:
         headers = {"Authorization": f"Bearer {self._token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer: httpx.Response | None = None
         with (
             contextlib.suppress(httpx.HTTPError, httpx.InvalidURL),
-            httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
         ):
             answer = client.request(
                 method, f"{self._url}{path}", content=body, headers=headers, params=params
             )
         if answer is None:
             message = "the service did not answer"
-            raise Unreachable(message, f"does it run?\n{_asked(self._url)}")
+            raise Unreachable(message, f"does it run?\n{_asked(self._url, self._variable)}")
         try:
             document = answer.json()
         except ValueError:
             document = None
         if answer.is_success and document is not None:
-            return document
-        raise _refusal(self._url, answer.status_code, document)
+            return document, answer.headers
+        raise _refusal(self._url, self._variable, answer.status_code, document)
 
 
 def service(arguments: argparse.Namespace) -> Service:
-    """Find the service and the token. Raises: BadRequest, KeyUnavailable."""
-    url = os.environ.get("WITHHOLD_URL") or DEFAULT_URL
+    """Find the control plane and the token. Raises: BadRequest, KeyUnavailable."""
+    return _service(arguments, "WITHHOLD_URL", DEFAULT_URL)
+
+
+def data_service(arguments: argparse.Namespace) -> Service:
+    """Find the data plane and the token. Raises: BadRequest, KeyUnavailable."""
+    return _service(arguments, "WITHHOLD_DATA_URL", DEFAULT_DATA_URL)
+
+
+def _service(arguments: argparse.Namespace, variable: str, default: str) -> Service:
+    url = os.environ.get(variable) or default
     if not url.startswith(("http://", "https://")):
-        message = "WITHHOLD_URL is no http or https address"
-        raise BadRequest(message, f"such as {DEFAULT_URL}")
+        message = f"{variable} is no http or https address"
+        raise BadRequest(message, f"such as {default}")
     if arguments.token_file is not None:
         token = read_private(arguments.token_file).decode(errors="replace").strip()
     else:
@@ -108,25 +135,26 @@ def service(arguments: argparse.Namespace) -> Service:
     if not token or not token.isascii() or not token.isprintable():
         message = "there is no token to call with"
         raise BadRequest(message, "set WITHHOLD_TOKEN, or name a file with --token-file")
-    return Service(url.rstrip("/"), token)
+    return Service(url.rstrip("/"), token, variable)
 
 
-def _refusal(url: str, status: int, document: Json) -> WithholdError:
+def _refusal(url: str, variable: str, status: int, document: Json) -> WithholdError:
     if not isinstance(document, dict) or not isinstance(document.get("code"), str):
         message = f"the service answered {status}, and not as Withhold does"
-        return Unreachable(message, _asked(url))
+        return Unreachable(message, _asked(url, variable))
     code = printable(document["code"])
     said = document.get("detail") or document.get("title") or ""
     hint = document.get("hint") or ""
     if not hint and code in _NOT_THERE:
-        hint = "is it the data plane's address? commands ask the control plane"
+        hint = _OTHER_PLANE[variable]
     text = f"{code}: {printable(str(said))}" if said and said != code else code
-    return Refused(code, text, "\n".join(filter(None, (printable(str(hint)), _asked(url)))))
+    hints = (printable(str(hint)), _asked(url, variable))
+    return Refused(code, text, "\n".join(filter(None, hints)))
 
 
-def _asked(url: str) -> str:
+def _asked(url: str, variable: str) -> str:
     """Say who was asked, and where the address came from."""
-    source = "WITHHOLD_URL" if os.environ.get("WITHHOLD_URL") else "WITHHOLD_URL is not set"
+    source = variable if os.environ.get(variable) else f"{variable} is not set"
     return f"asked {_shown(url)} ({source})"
 
 

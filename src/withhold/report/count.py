@@ -145,7 +145,8 @@ def _add(count: Count, entry: Public | OtherEntry, opened: Sealed, *, is_open: b
         case ClosingEntry():
             _close(count, entry, opened)
         case RefusalsEntry():
-            count.refusals[entry.code] += entry.count if _in_period(count, entry.at) else 0
+            at = f"{entry.minute.removesuffix('Z')}:00Z"
+            count.refusals[entry.code] += entry.count if _in_period(count, at) else 0
         case WarrantEntry():
             _change(count, entry, opened)
         case FailureEntry():

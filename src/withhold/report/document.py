@@ -130,36 +130,32 @@ def _values(count: Count, table: Table, form: Form, as_of: Instant) -> Mapping[C
     INVARIANT: what is hidden is decided over all countries, whichever are asked for: else reports
     on each of them would together tell what none tells.
     """
-    match form:
-        case Exact():
-            return table.values
-        case Banded(size):
-            received = received_of(count, spoken_of(count, as_of, internal=False))
-            bands = banded(received, STRUCTURES[size])
-            return {c: {"from": first, "to": last} for c, (first, last) in bands.items()}
-        case Suppressed(threshold):
-            hidden = suppress(table, threshold)
-            return {c: None if c in hidden else value for c, value in table.values.items()}
+    if isinstance(form, Exact):
+        return table.values
+    if isinstance(form, Suppressed):
+        hidden = suppress(table, form.threshold)
+        return {cell: None if cell in hidden else n for cell, n in table.values.items()}
+    received = received_of(count, spoken_of(count, as_of, internal=False))
+    bands = banded(received, STRUCTURES[form.size])
+    return {cell: {"from": first, "to": last} for cell, (first, last) in bands.items()}
 
 
 def _form(query: Query, as_of: Instant) -> dict[str, Json]:
-    match query.form:
-        case Exact():
-            return {"numbers": "exact"}
-        case Suppressed(threshold):
-            return {"numbers": "suppressed", "threshold": threshold}
-        case Banded(size):
-            structure = STRUCTURES[size]
-            return {
-                "numbers": "bands",
-                "size": size,
-                "paragraph": structure.paragraph,
-                "structure": structure.says,
-                "conditions": [
-                    {"says": each.says, "met": each.is_met}
-                    for each in conditions(structure, query.since, query.until, as_of)
-                ],
-            }
+    if isinstance(query.form, Exact):
+        return {"numbers": "exact"}
+    if isinstance(query.form, Suppressed):
+        return {"numbers": "suppressed", "threshold": query.form.threshold}
+    structure = STRUCTURES[query.form.size]
+    return {
+        "numbers": "bands",
+        "size": structure.size,
+        "paragraph": structure.paragraph,
+        "structure": structure.says,
+        "conditions": [
+            {"says": each.says, "met": each.is_met}
+            for each in conditions(structure, query.since, query.until, as_of)
+        ],
+    }
 
 
 def _uncounted(count: Count, orders: Iterable[Order], *, internal: bool) -> dict[str, int | bool]:
@@ -180,17 +176,16 @@ def _uncounted(count: Count, orders: Iterable[Order], *, internal: bool) -> dict
 
 
 def _notes(form: Form, table: Table, uncounted: Mapping[str, int]) -> Iterator[dict[str, str]]:
-    match form:
-        case Exact():
-            yield {"about": "audience", "says": _SECRECY_INTERNAL}
-            yield {"about": "numbers", "says": _EXACT}
-        case Suppressed(threshold):
-            yield {"about": "secrecy", "says": SECRECY}
-            says = _SUPPRESSED.format(most=threshold - 1, threshold=threshold)
-            yield {"about": "numbers", "says": says}
-        case Banded():
-            yield {"about": "secrecy", "says": SECRECY}
-            yield {"about": "numbers", "says": _BANDS}
+    if isinstance(form, Exact):
+        yield {"about": "audience", "says": _SECRECY_INTERNAL}
+        yield {"about": "numbers", "says": _EXACT}
+    elif isinstance(form, Suppressed):
+        yield {"about": "secrecy", "says": SECRECY}
+        says = _SUPPRESSED.format(most=form.threshold - 1, threshold=form.threshold)
+        yield {"about": "numbers", "says": says}
+    else:
+        yield {"about": "secrecy", "says": SECRECY}
+        yield {"about": "numbers", "says": _BANDS}
     yield {"about": "period", "says": _PERIOD}
     if not isinstance(form, Banded):
         yield {"about": "categories", "says": _CATEGORIES}

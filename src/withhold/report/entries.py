@@ -62,9 +62,9 @@ class ClosingEntry(msgspec.Struct, tag="closing", frozen=True):
 
 
 class RefusalsEntry(msgspec.Struct, tag="refusals", frozen=True):
-    """Refusals of one caller, for one reason, in one minute."""
+    """Refusals of one caller, for one reason, in one minute, which is over when it is entered."""
 
-    at: str
+    minute: str  # "2026-11-24T14:05Z"
     code: str
     count: int
 

@@ -203,10 +203,9 @@ def _withheld(cells: _Cells) -> Iterator[str]:
         ]
         yield from _table(f"{meaning.title}: {meaning.says}.", head, body)
         instruments = [s for s in cells.scopes if s[1] and cells.has_row(_DISCLOSURES, s)]
-        if instruments:
-            reasons = cells.reasons(measure)
-            body = [[_name(s), *(cells.text(measure, s, r) for r in reasons)] for s in instruments]
-            yield from _table(f"{meaning.title}, by instrument.", ["instrument", *reasons], body)
+        reasons = cells.reasons(measure)
+        body = [[_name(s), *(cells.text(measure, s, r) for r in reasons)] for s in instruments]
+        yield from _table(f"{meaning.title}, by instrument.", ["instrument", *reasons], body)
 
 
 def _operations(cells: _Cells) -> Iterator[str]:

@@ -1,0 +1,71 @@
+"""The report over HTTP: the ledger is read page by page, counted, and answered as JSON.
+
+Sealed parts are opened to count in them, and no person sees one: what leaves are sums. The request
+names the form, so a caller that asks for publication gets nothing that must not be published.
+"""
+
+import asyncio
+import base64
+from collections.abc import Iterable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from withhold.control.exchange import answer, read_nothing
+from withhold.control.parts import LOOK, ControlParts, Routes
+from withhold.deployment.model import CallerEntry
+from withhold.errors import LedgerUnavailable
+from withhold.kinds.instant import Instant
+from withhold.ports import Ledger
+from withhold.report.count import Count, add, settle
+from withhold.report.document import Source, make_document
+from withhold.report.query import parse_query
+
+PAGE: Final = 500  # entries at a time: a few milliseconds, in which nobody else is served
+
+
+def routes(parts: ControlParts) -> Routes:
+    """Give the routes of this room."""
+
+    async def handler(request: Request, _caller: CallerEntry) -> Response:
+        await read_nothing(request)
+        deployment = parts.office.deployment
+        pairs = request.query_params.multi_items()
+        return answer(
+            await report(
+                parts.ledger, pairs, parts.now(), deployment=deployment, software=parts.software
+            )
+        )
+
+    return {"/report": {"GET": (handler, LOOK)}}
+
+
+async def report(
+    ledger: Ledger,
+    pairs: Iterable[tuple[str, str]],
+    now: Instant,
+    *,
+    deployment: str,
+    software: str,
+    checkpoint: str | None = None,
+) -> dict[str, Any]:
+    """Make the report that a query string asks for, of the log as it is now.
+
+    `checkpoint`: a signed note to name in it, of this size. Raises: BadRequest, LedgerUnavailable.
+    """
+    query = parse_query(pairs)
+    frontier = await ledger.frontier()
+    count = Count(query.since, query.until)
+    while count.size < frontier.size:
+        left = frontier.size - count.size
+        page = await ledger.read(count.size, min(PAGE, left), sealed=True)
+        if not page:
+            message = "the log is shorter than it says"
+            raise LedgerUnavailable(message)
+        for logged in page:
+            count = add(count, logged.public, logged.sealed)
+    root = base64.b64encode(frontier.root).decode()
+    source = Source(deployment, software, root, checkpoint)
+    # Deciding what is not shown may take seconds, and others must be served meanwhile.
+    return await asyncio.to_thread(make_document, settle(count), query, now, source)

@@ -1,0 +1,133 @@
+"""The report over HTTP and over a ledger that is there, page by page."""
+
+import base64
+from typing import Any, Final, cast
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.report.day import a_day
+from tests.report.logs import DAY, Log, instant
+from withhold.adapters.memory import MemoryDatabase, MemoryLedger
+from withhold.control import report as room
+from withhold.control.parts import LOOK, ControlParts
+from withhold.control.report import PAGE, report, routes
+from withhold.deployment.model import CallerEntry
+from withhold.errors import BadRequest, LedgerUnavailable
+from withhold.kinds.instant import Instant
+from withhold.ledger.entry import Entry, EntryType
+from withhold.names import CallerName, Role
+from withhold.ports import Ledger
+from withhold.report.document import Source, make_document
+from withhold.report.query import Exact, Query
+
+NOW: Final = instant("2026-03-04")
+PERIOD: Final = [("from", DAY), ("until", "2026-03-03")]
+AUDITOR: Final = CallerEntry(CallerName("a"), bytes(32), frozenset({Role.AUDIT}), frozenset())
+
+
+async def ledger_of(log: Log) -> MemoryLedger:
+    ledger = MemoryLedger(MemoryDatabase(), lambda: bytes(32))  # always the same root
+    for entry in log.entries:
+        await ledger.append(entry)
+    return ledger
+
+
+async def make(ledger: Ledger, *pairs: tuple[str, str]) -> dict[str, Any]:
+    return await report(
+        ledger, [*PERIOD, *pairs], NOW, deployment="example", software="withhold 0.1.0"
+    )
+
+
+async def test_a_report_is_of_the_whole_log_sealed_parts_and_all() -> None:
+    log = a_day()
+    ledger = await ledger_of(log)
+    frontier = await ledger.frontier()
+    root = base64.b64encode(frontier.root).decode()
+    found = await make(ledger, ("exact", "yes"))
+    query = Query(instant(DAY), instant("2026-03-03"), Exact())
+    assert found == make_document(
+        log.count(), query, NOW, Source("example", "withhold 0.1.0", root)
+    )
+    assert found["log"] == {"size": len(log.entries), "root": root, "checkpoint": None}
+
+
+async def test_a_log_of_several_pages_is_read_to_its_end() -> None:
+    log = Log()
+    log.order("W", "08:00")
+    while len(log.entries) <= 2 * PAGE:
+        log.disclose("W", "09:00")
+    found = await make(await ledger_of(log), ("exact", "yes"))
+    made = [c["value"] for c in found["cells"] if c["measure"] == "disclosures_made"]
+    assert found["log"]["size"] == len(log.entries) > 2 * PAGE
+    assert made == [(len(log.entries) - 2) // 2] * 3
+
+
+async def test_what_is_entered_meanwhile_is_not_counted() -> None:
+    """The report is of the size that it names."""
+    log = a_day()
+    ledger = await ledger_of(log)
+
+    class Growing(MemoryLedger):
+        async def read(self, since: int, limit: int, *, sealed: bool = False) -> Any:  # noqa: ANN401 - as the ledger
+            await ledger.append(Entry(EntryType.FREEZE, f"{DAY}T09:00:00Z", {"event": "frozen"}))
+            return await ledger.read(since, limit, sealed=sealed)
+
+    growing = Growing(ledger._database)
+    assert await make(growing) == await make(await ledger_of(log))
+
+
+async def test_a_log_that_ends_before_its_size_is_no_report() -> None:
+    class Short(MemoryLedger):
+        async def read(self, since: int, limit: int, *, sealed: bool = False) -> Any:  # noqa: ANN401, ARG002 - as the ledger
+            return []
+
+    ledger = await ledger_of(a_day())
+    with pytest.raises(LedgerUnavailable):
+        await make(Short(ledger._database))
+
+
+async def test_a_ledger_that_does_not_answer_is_no_report() -> None:
+    ledger = await ledger_of(a_day())
+    ledger._database.fails_before.add("read")
+    with pytest.raises(LedgerUnavailable):
+        await make(ledger)
+
+
+async def test_a_query_is_refused_before_anything_is_read() -> None:
+    ledger = MemoryLedger(MemoryDatabase(fails_before={"read", "frontier"}))
+    with pytest.raises(BadRequest):
+        await make(ledger, ("bands", "7"))
+
+
+async def test_over_http_it_is_for_auditors_and_operators() -> None:
+    ledger = await ledger_of(a_day())
+
+    class Parts:
+        software = "withhold 0.1.0"
+        office = type("Office", (), {"deployment": "example"})
+
+        def __init__(self) -> None:
+            self.ledger = ledger
+
+        def now(self) -> Instant:
+            return NOW
+
+    [(path, methods)] = routes(cast("ControlParts", Parts())).items()
+    handler, roles = methods["GET"]
+    assert (path, roles, list(methods)) == ("/report", LOOK, ["GET"])
+
+    async def endpoint(request: Request) -> Response:
+        return await handler(request, AUDITOR)
+
+    app = Starlette(routes=[Route(path, endpoint)])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://withhold.test") as client:
+        answer = await client.get("/report", params=[*PERIOD, ("country", "US"), ("country", "EU")])
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == await make(ledger, ("country", "EU"), ("country", "US"))
+    assert room.PAGE == PAGE
