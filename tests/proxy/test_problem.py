@@ -21,6 +21,8 @@ STATUSES = {
     **dict.fromkeys(["store-timeout"], 504),
     "internal-error": 500,
     "key-unavailable": 503,
+    **dict.fromkeys(["not-approved", "approval-expired", "approval-used"], 403),
+    **dict.fromkeys(["field-not-named", "token-unknown"], 403),
 }
 
 
@@ -64,6 +66,13 @@ def test_tells_an_error_by_its_class_and_nothing_of_its_text(
     problem = problem_of(error)
     assert problem.code == code
     assert b"canary" not in problem.encode()
+
+
+def test_a_method_that_is_not_answered_hears_which_is() -> None:
+    for method in ("GET", "POST"):
+        problem = problem_of(errors.Denied("method-not-allowed"), method)
+        assert problem.headers == (("Allow", method),)
+        assert problem.detail == f"only {method} is answered"
 
 
 def test_a_bad_request_says_which_rule_it_broke() -> None:

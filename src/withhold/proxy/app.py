@@ -32,6 +32,7 @@ from withhold.proxy.metrics import make_metrics
 from withhold.proxy.parts import Parts
 from withhold.proxy.problem import PROBLEMS, problem_of
 from withhold.proxy.reply import NO_STORE, Reply
+from withhold.proxy.reveal import answer_reveal
 from withhold.proxy.warrants import Standing, Warrants
 from withhold.proxy.watch import ClientGone
 
@@ -41,6 +42,7 @@ _OK: Final = 200
 _NOT_ALLOWED: Final = 405
 _UNAVAILABLE: Final = 503
 _Endpoint: TypeAlias = Callable[[StarletteRequest], Awaitable[Response]]
+_Answer: TypeAlias = Callable[[Room, Scope, Reply, Line], Awaitable[None]]
 
 
 class StreamBroken(Exception):
@@ -64,7 +66,8 @@ def data_plane(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> Sta
     )
     app = Starlette(
         routes=[
-            _Stores(room),
+            _Door(room, "stores", "GET", _answer_store),
+            _Door(room, "reveal", "POST", answer_reveal),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(room)),
             Route("/metrics", _metrics(room)),
@@ -76,14 +79,17 @@ def data_plane(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> Sta
     return app
 
 
-class _Stores(BaseRoute):
-    """`/stores/…`, told by its first segment; the rest is read from the raw target."""
+class _Door(BaseRoute):
+    """What discloses, told by a path's first segment; the rest is read from the raw target."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, first: str, method: str, answer_it: _Answer) -> None:
         self._room = room
+        self._first = first
+        self._method = method
+        self._answer = answer_it
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        is_ours = scope["type"] == "http" and f"{scope['path']}/".startswith("/stores/")
+        is_ours = scope["type"] == "http" and f"{scope['path']}/".startswith(f"/{self._first}/")
         return (Match.FULL if is_ours else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +98,7 @@ class _Stores(BaseRoute):
         began_s = time.perf_counter()
         try:
             with metrics.in_flight.track_inprogress():
-                is_whole = await _serve(self._room, scope, Reply(receive, send), line)
+                is_whole = await self._serve(scope, Reply(receive, send), line)
         finally:
             seconds = time.perf_counter() - began_s
             line.ms = round(seconds * 1_000, 3)
@@ -102,36 +108,40 @@ class _Stores(BaseRoute):
         if not is_whole:
             raise StreamBroken
 
-
-async def _serve(room: Room, scope: Scope, reply: Reply, line: Line) -> bool:
-    """Answer, or say what the problem is; False if an answer was begun that is not whole."""
-    problem = PROBLEMS["internal-error"]
-    has_entry = False  # of its own
-    try:
-        _check_bounds(scope, room.parts.limits)
-        with room.gate.enter():
-            await answer(room, _request(scope), reply, line)
-    except ClientGone:
-        line.code = "client-gone"
-        return True  # as far as anybody is there to see
-    except WithholdError as error:
-        problem = problem_of(error)
-        line.cause = cause_of(error)
-        has_entry = isinstance(error, StoreError)
-    except Exception as error:  # noqa: BLE001 - the one place; see the module's docstring
-        log_fault(line.request, error)
-    else:
-        line.code, line.status = DISCLOSED, _OK
+    async def _serve(self, scope: Scope, reply: Reply, line: Line) -> bool:
+        """Answer, or say what the problem is; False if an answer was begun that is not whole."""
+        room = self._room
+        problem = PROBLEMS["internal-error"]
+        has_entry = False  # of its own
+        try:
+            _check_bounds(scope, self._method, room.parts.limits)
+            with room.gate.enter():
+                await self._answer(room, scope, reply, line)
+        except ClientGone:
+            line.code = "client-gone"
+            return True  # as far as anybody is there to see
+        except WithholdError as error:
+            problem = problem_of(error, self._method)
+            line.cause = cause_of(error)
+            has_entry = isinstance(error, StoreError)
+        except Exception as error:  # noqa: BLE001 - the one place; see the module's docstring
+            log_fault(line.request, error)
+        else:
+            line.code, line.status = DISCLOSED, _OK
+            return True
+        line.code = problem.code
+        if line.caller and not has_entry:
+            room.parts.refusals.note(CallerName(line.caller), problem.code)
+        if reply.begun:
+            line.status = _OK
+            return False
+        line.status = problem.status
+        await reply.problem(problem)
         return True
-    line.code = problem.code
-    if line.caller and not has_entry:
-        room.parts.refusals.note(CallerName(line.caller), problem.code)
-    if reply.begun:
-        line.status = _OK
-        return False
-    line.status = problem.status
-    await reply.problem(problem)
-    return True
+
+
+async def _answer_store(room: Room, scope: Scope, reply: Reply, line: Line) -> None:
+    await answer(room, _request(scope), reply, line)
 
 
 def _request(scope: Scope) -> Request:
@@ -140,9 +150,9 @@ def _request(scope: Scope) -> Request:
     return Request(target, scope["headers"], scope["http_version"])
 
 
-def _check_bounds(scope: Scope, limits: Limits) -> None:
+def _check_bounds(scope: Scope, method: str, limits: Limits) -> None:
     """Check what can be told before anything is read. Raises: Denied."""
-    if scope["method"] != "GET":
+    if scope["method"] != method:
         raise Denied("method-not-allowed")
     size_bytes = len(scope["raw_path"]) + len(scope["query_string"])
     size_bytes += sum(len(name) + len(value) for name, value in scope["headers"])

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from withhold.allowlist.model import Allowlist
 from withhold.digest import digest_of
@@ -20,7 +20,7 @@ from withhold.ledger.receipt import (
     handle_of,
 )
 from withhold.minimize.tally import Tally
-from withhold.names import CallerName, Digest, Treatment
+from withhold.names import CallerName, Digest, Treatment, WarrantId
 from withhold.ports import Condition
 from withhold.proxy.metrics import Metrics
 from withhold.proxy.parts import Parts
@@ -57,6 +57,21 @@ class Sent:
     digest: Digest | None
 
 
+@dataclass(frozen=True)
+class Revealed:
+    """What the receipt of a reveal says beside what every receipt does. All but `label` is sealed.
+
+    `made_under`: the warrant whose key made the token; `approval`: the digest of what was signed.
+    """
+
+    label: str  # of the field
+    token: str = field(repr=False)
+    made_under: WarrantId
+    approver: str
+    reason: str = field(repr=False)
+    approval: Digest
+
+
 def whole(body: bytes, tally: Tally) -> Sent:
     """Give what a whole answer sends."""
     return Sent(tally, len(body), digest_of(body))
@@ -75,7 +90,7 @@ class Clerk:
     async def open(self, disclosure: Disclosure, store_status: int | None) -> None:
         """Make the entry without which no stream may begin. Raises: as `release`."""
         receipt = self._receipt(disclosure, EntryType.OPENING, DISCLOSED, NOTHING, store_status)
-        await self._release(disclosure, receipt)
+        await self._release(disclosure, receipt.entry())
 
     async def release(self, disclosure: Disclosure, sent: Sent, store_status: int | None) -> None:
         """Make the entry without which nothing may leave: on return it is durable.
@@ -86,7 +101,30 @@ class Clerk:
         """
         released = released_of(disclosure.allowlist, sent)
         receipt = self._receipt(disclosure, EntryType.RELEASE, DISCLOSED, released, store_status)
-        await self._release(disclosure, receipt)
+        await self._release(disclosure, receipt.entry())
+
+    async def reveal(self, disclosure: Disclosure, revealed: Revealed, body: bytes) -> Sent:
+        """Make the entry without which no address may leave for a token, and use up the approval.
+
+        Raises: as `release`; Denied `approval-used`.
+        """
+        sent = whole(body, Tally())
+        released = Released(disclosed={revealed.label: 1}, size_bytes=len(body), digest=sent.digest)
+        entry = self._receipt(disclosure, EntryType.REVEAL, DISCLOSED, released, None).entry()
+        sealed = {
+            "approver": revealed.approver,
+            "reason": revealed.reason,
+            "token": revealed.token,
+            "made_under": revealed.made_under,
+            "approval": revealed.approval,
+        }
+        entry = replace(
+            entry,
+            public={**entry.public, "field": revealed.label},
+            sealed={**entry.sealed, **sealed},
+        )
+        await self._release(disclosure, entry, once=revealed.approval)
+        return sent
 
     async def fail(self, disclosure: Disclosure, code: str, store_status: int | None) -> None:
         """Make the entry of an answer that could not be used. Raises: LedgerUnavailable."""
@@ -103,7 +141,9 @@ class Clerk:
         """See to it that an entry says what became of a whole answer. Nobody waits for it."""
         self._parts.closings.add(self._closing(disclosure, ending, size_bytes))
 
-    async def _release(self, disclosure: Disclosure, receipt: Receipt) -> None:
+    async def _release(
+        self, disclosure: Disclosure, entry: Entry, once: Digest | None = None
+    ) -> None:
         warrant = disclosure.warrant
         check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
         condition = Condition(
@@ -113,8 +153,9 @@ class Clerk:
             valid_until=warrant.valid.until,
             store=disclosure.allowlist.resource.store,
             instrument=warrant.instrument,
+            once=once,
         )
-        await self._append(receipt.entry(), condition)
+        await self._append(entry, condition)
         try:
             check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
         except (Denied, DatabaseUnavailable):

@@ -64,7 +64,7 @@ async def answer(room: Room, request: Request, reply: Reply, line: Line) -> None
     line.caller = caller.name
     with room.gate.enter_as(caller.name):
         call = parse_call(request.target, request.headers)
-        bundle = _bundle(room.parts)
+        bundle = bundle_in_force(room.parts)
         resource, params = _resource(bundle, call.path)
         line.resource = resource.name
         _allow(caller, resource)
@@ -110,7 +110,8 @@ async def answer(room: Room, request: Request, reply: Reply, line: Line) -> None
         room.metrics.count_withheld(resource.name, sent.tally)
 
 
-def _bundle(parts: Parts) -> Bundle:
+def bundle_in_force(parts: Parts) -> Bundle:
+    """Give the bundle. Raises: DatabaseUnavailable, if there is none yet."""
     bundle = parts.bundle()
     if bundle is None:
         raise DatabaseUnavailable("no bundle is in force")

@@ -55,6 +55,11 @@ _TABLE: Final = (
     Problem(403, "warrant-not-active", "the warrant is not active, or this is not its time"),
     Problem(403, "not-a-target", "the subject of the request is not a target of the warrant"),
     Problem(403, "caller-not-allowed", "the caller may not ask this store for disclosures"),
+    Problem(403, "not-approved", "the approval is not by an approver in force, or not for this"),
+    Problem(403, "approval-expired", "the approval is no longer valid"),
+    Problem(403, "approval-used", "the approval was used before"),
+    Problem(403, "field-not-named", "the warrant does not name this field, or does not show it"),
+    Problem(403, "token-unknown", "the token is of nobody that the warrant is about"),
     Problem(404, "no-such-resource", "no resource in the catalogue has this path"),
     Problem(405, "method-not-allowed", "only GET is answered", (("Allow", "GET"),)),
     Problem(429, "too-many-requests", "too many requests are under way"),
@@ -86,13 +91,15 @@ _CODES: Final[Mapping[type[WithholdError], str]] = {
 }
 
 
-def problem_of(error: WithholdError) -> Problem:
+def problem_of(error: WithholdError, method: str = "GET") -> Problem:
     """Give what the caller is told of an error; one that nobody foresaw is ours.
 
-    The reason of a `Denied` is the code.
+    The reason of a `Denied` is the code; `method`: the one that is answered there.
     """
     code = error.reason if isinstance(error, Denied) else _CODES.get(type(error), "")
     problem = PROBLEMS.get(code, PROBLEMS["internal-error"])
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return Problem(problem.status, code, f"only {method} is answered", (("Allow", method),))
     if isinstance(error, BadRequest):
         return Problem(problem.status, problem.code, error.message)
     return problem

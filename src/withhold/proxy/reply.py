@@ -9,7 +9,9 @@ from typing import Final
 
 from starlette.types import Receive, Send
 
+from withhold.errors import BadRequest
 from withhold.proxy.problem import Problem
+from withhold.proxy.watch import ClientGone
 
 Headers = Sequence[tuple[str, str]]
 
@@ -24,6 +26,19 @@ class Reply:
         self._receive = receive
         self._send = send
         self.begun = False
+
+    async def read(self, most_bytes: int) -> bytes:
+        """Read the request's body. Raises: BadRequest, where it is larger; ClientGone."""
+        body = bytearray()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("the client has gone")
+            body += message.get("body", b"")
+            if len(body) > most_bytes:
+                raise BadRequest(f"the body is larger than {most_bytes} bytes")
+            if not message.get("more_body", False):
+                return bytes(body)
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send an answer that is all there."""

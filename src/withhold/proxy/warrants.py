@@ -83,6 +83,16 @@ class Warrants:
             raise Denied("warrant-not-active")
         return verified
 
+    async def find(self, warrant: WarrantId, policy: Policy) -> ApprovedWarrant | None:
+        """Give a warrant whoever asks and whatever its state; None if none is believed.
+
+        Raises: DatabaseUnavailable.
+        """
+        found = await self._registry.find(warrant)
+        signed = None if found is None else self._parse(warrant, found.document)
+        verified = None if signed is None else self._verify(signed, policy)
+        return verified if isinstance(verified, ApprovedWarrant) else None
+
     def _parse(self, warrant: WarrantId, document: bytes) -> SignedWarrant | None:
         """Read a document, unless it was read before."""
         known, signed = self._read.pop(warrant, (None, None))
