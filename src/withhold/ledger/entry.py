@@ -46,6 +46,7 @@ class EntryType(StrEnum):
     REVEAL = "reveal"  # of a token
     READING = "reading"  # somebody opened sealed parts
     PRUNE = "prune"
+    RESTORE = "restore"  # another log than the one last seen was accepted, by a person
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ entries, in our log 32-byte digests of public statements, so that a copy shows n
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from withhold.errors import Unproven
@@ -169,9 +168,9 @@ def print_entries(entries: Sequence[bytes]) -> bytes:
 def _places(nodes: int, since: int) -> Iterator[tuple[int, int]]:
     """Give index and width of the tiles of one level that has so many nodes."""
     if nodes > since:
-        edges = [*range(since // WIDTH * WIDTH, nodes, WIDTH), nodes]
-        for begin, end in pairwise(edges):
-            yield begin // WIDTH, end - begin
+        # Never all at once: a size that was read from somewhere may be any.
+        for begin in range(since // WIDTH * WIDTH, nodes, WIDTH):
+            yield begin // WIDTH, min(WIDTH, nodes - begin)
 
 
 def _check_place(level: int, index: int, width: int) -> None:
