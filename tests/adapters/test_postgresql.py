@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from tests.kept import keep, make_table, names, put
 from tests.postgresql import PostgresqlServer
 from withhold.adapters.database import Database
+from withhold.adapters.postgresql import _parameters
 from withhold.errors import DatabaseUnavailable
 
 # As the server prints them.
@@ -21,7 +22,7 @@ SESSION = {
     "search_path": "withhold, pg_temp",
     "lock_timeout": "5s",
     "statement_timeout": "10s",
-    "idle_in_transaction_session_timeout": "10s",
+    "idle_in_transaction_session_timeout": "2500ms",
     "client_encoding": "UTF8",
     "application_name": "withhold",
 }
@@ -96,6 +97,26 @@ async def test_what_else_the_url_asks_for_is_granted(url: str) -> None:
     with opened(f"{url.replace('postgresql', 'postgresql+psycopg')}&{more}") as database:
         assert await database.read(lambda c: setting(c, "application_name")) == "node-1"
         assert await database.write(lambda c: setting(c, "work_mem")) == "1234kB"
+
+
+def test_what_the_url_does_not_ask_for_is_bounded() -> None:
+    asked = {"host": "a", "keepalives_idle": "60", "client_encoding": "LATIN1"}
+    one = _parameters(asked, 5.0, writes=True)
+    assert (one["connect_timeout"], one["tcp_user_timeout"]) == (5, 10_000)
+    assert (one["keepalives_idle"], one["client_encoding"]) == ("60", "UTF8")
+    assert "target_session_attrs" not in one
+    assert _parameters({"host": "a,b"}, 0.0, writes=True) | {"options": ""} == {
+        "host": "a,b",
+        "target_session_attrs": "primary",
+        "connect_timeout": 2,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 1,
+        "tcp_user_timeout": 2,
+        "fallback_application_name": "withhold",
+        "client_encoding": "UTF8",
+        "options": "",
+    }
 
 
 async def test_the_names_are_in_a_schema_of_our_own(url: str) -> None:
@@ -213,7 +234,7 @@ async def test_a_transaction_that_stopped_holds_up_nobody(url: str) -> None:
         go_on.wait()
         put(connection, ["too late"])
 
-    with opened(url, busy_timeout_s=0.1) as stopped, opened(url) as other:
+    with opened(url, busy_timeout_s=0.5) as stopped, opened(url, busy_timeout_s=0.5) as other:
         await make_table(other)
         stopping = asyncio.ensure_future(stopped.write(stop))
         await asyncio.to_thread(entered.wait)
@@ -345,6 +366,10 @@ async def test_what_was_confirmed_outlives_its_primary(
         standby.promote()
         confirmed += await confirmed_until(database, "after", back_already(), atleast=1)
         assert set(await names(database)) >= set(confirmed)
+        postgresql_server.become_standby()  # the first that is named, and not the one to ask
+        with opened(f"{url},{standby.folder}") as again:
+            await keep(again, "last")
+        assert (await names(database))[-1] == "last"
 
 
 async def test_a_commit_that_no_standby_has_is_none(url: str, server: PostgresqlServer) -> None:

@@ -143,7 +143,8 @@ def _parameters(asked: dict[str, Any], busy_timeout_s: float, *, writes: bool) -
         "client_min_messages": "warning",
         "lock_timeout": busy_ms,
         "statement_timeout": gone_ms,
-        "idle_in_transaction_session_timeout": gone_ms,  # whoever stopped, holds up nobody
+        # A node that stopped in mid-transaction is gone before anybody gives up waiting for it.
+        "idle_in_transaction_session_timeout": max(busy_ms // 2, 1),
         "tcp_keepalives_idle": busy_s,
         "tcp_keepalives_interval": 1,
         "tcp_keepalives_count": busy_s,
