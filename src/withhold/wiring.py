@@ -45,7 +45,7 @@ from withhold.control.pending import Pending
 from withhold.control.warrants import Office
 from withhold.deployment.model import Deployment, Secret
 from withhold.errors import LedgerUnavailable, WithholdError
-from withhold.keyring import KeyRing, commit_target, known_keys, ledger_keys
+from withhold.keyring import KeyRing, commit_target, known_keys, ledger_keys, opens_target
 from withhold.ledger.note import Signer
 from withhold.ledger.receipt import ReceiptId
 from withhold.names import WarrantId
@@ -99,6 +99,10 @@ class _Shared:
     def commit_target(self, warrant: WarrantId, target: Target) -> str:
         """Commit to a target by the newest key."""
         return commit_target(self.keys.ring, warrant, target.kind, target.value)
+
+    def opens_target(self, commitment: str, warrant: WarrantId, target: Target) -> bool:
+        """Tell whether a commitment is to a target. Raises: KeyUnavailable."""
+        return opens_target(self.keys.ring, commitment, warrant, target.kind, target.value)
 
 
 @asynccontextmanager
@@ -268,6 +272,7 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         ledger=shared.ledger,
         origin=deployment.ledger_origin,
         log_signers=log_signers,
+        opens_target=shared.opens_target,
         refused=shared.refusals.note,
         now=read_clock,
         freezes=folder,

@@ -14,6 +14,7 @@ from withhold.kinds.instant import Instant
 from withhold.ledger.note import Signer
 from withhold.names import CallerName, Role, StoreName, WarrantId
 from withhold.ports import Ledger
+from withhold.warrant.model import Target
 
 Handler: TypeAlias = Callable[[Request, CallerEntry], Awaitable[Response]]
 Methods: TypeAlias = Mapping[str, tuple[Handler, frozenset[Role]]]  # by method: who may use it
@@ -39,6 +40,7 @@ class ControlParts:
     ledger: Ledger
     origin: str  # what the log is called
     log_signers: Callable[[], Sequence[Signer]]  # of its checkpoints and receipts
+    opens_target: Callable[[str, WarrantId, Target], bool]  # a commitment, and to whom it may be
     refused: Callable[[CallerName, str], None]  # told the code of what a caller was refused
     now: Callable[[], Instant]  # this node's clock
     freezes: Path  # the folder of this node's freeze files

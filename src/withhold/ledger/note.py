@@ -166,20 +166,30 @@ def verify_note(data: bytes, keys: Iterable[VerifierKey]) -> tuple[bytes, tuple[
 
     Raises: Unproven; ValueError if two keys are not told apart by name and id.
     """
+    note = parse_note(data)
+    return note.text, verify_signatures(note.text, note.signatures, keys)
+
+
+def verify_signatures(
+    text: bytes, signatures: Iterable[NoteSignature], keys: Iterable[VerifierKey]
+) -> tuple[Signed, ...]:
+    """Give the keys that signed the text: one at least, and no bad one. Raises: as `verify_note`.
+
+    `text`: of a note, or any that no note can be taken for.
+    """
     known: dict[tuple[str, bytes], VerifierKey] = {}
     for key in keys:
         if known.setdefault((key.name, key.id), key) != key:
             raise ValueError("two keys have one name and one id")
-    note = parse_note(data)
     found: dict[VerifierKey, Signed] = {}
-    for signature in note.signatures:
+    for signature in signatures:
         by = known.get((signature.name, signature.key_id))
         if by is not None:
-            signed = _verify(note.text, signature, by)
+            signed = _verify(text, signature, by)
             found.setdefault(by, signed)
     if not found:
         raise Unproven("the note has no signature of a known key")
-    return note.text, tuple(found.values())
+    return tuple(found.values())
 
 
 def parse_note(data: bytes) -> Note:
