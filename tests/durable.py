@@ -1,11 +1,15 @@
 """Registry, ledger and token keys, in databases and in memory, and receipts to put into them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import text
+
+from tests.ledger.logs import defined_root
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import SqlLedger
 from withhold.adapters.memory import (
@@ -18,7 +22,7 @@ from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.token_keys import SqlTokenKeys
 from withhold.keyring import KeyRing
 from withhold.kinds.instant import Instant
-from withhold.ledger.entry import Entry, EntryType, Handle
+from withhold.ledger.entry import Entry, EntryType, Handle, leaf_of, open_sealed, read_public
 from withhold.ledger.receipt import Closing, Ending, Receipt, ReceiptId, Released, handle_of
 from withhold.names import (
     CallerName,
@@ -29,7 +33,7 @@ from withhold.names import (
     StoreName,
     WarrantId,
 )
-from withhold.ports import Condition, Registered
+from withhold.ports import Condition, Logged, Registered
 
 RING = KeyRing(
     encryption={1: bytes(32)},
@@ -47,8 +51,9 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Durable:
-    """The three, on one database. `memory` is the twin's, to make it fail."""
+    """The three, on one database, which may be made to fail."""
 
+    database: Database | MemoryDatabase
     registry: SqlRegistry | MemoryRegistry
     ledger: SqlLedger | MemoryLedger
     token_keys: SqlTokenKeys | MemoryTokenKeys
@@ -56,13 +61,19 @@ class Durable:
 
 def on_database(database: Database) -> Durable:
     """Put the three on a database."""
-    return Durable(SqlRegistry(database), SqlLedger(database), SqlTokenKeys(database, lambda: RING))
+    return Durable(
+        database,
+        SqlRegistry(database),
+        SqlLedger(database),
+        SqlTokenKeys(database, lambda: RING),
+    )
 
 
 def in_memory(database: MemoryDatabase) -> Durable:
     """Put the three on a twin, whose keys are 1, 2, 3 and so on."""
     keys = (i.to_bytes(16) for i in count(1))
     return Durable(
+        database,
         MemoryRegistry(database),
         MemoryLedger(database),
         MemoryTokenKeys(database, lambda: next(keys)),
@@ -141,3 +152,41 @@ def condition(
 ) -> Condition:
     """Make a condition that holds for an active `warrant` at any time that we live in."""
     return Condition(WarrantId(warrant), digest, *valid, SYNAPSE, SUBPOENA)
+
+
+async def whole(ledger: SqlLedger | MemoryLedger) -> list[dict[str, Any]]:
+    """Read all of the log, and check it: leaves, seals, order and root. Gives the public parts."""
+    read: list[Logged] = []
+    while page := await ledger.read(len(read), 1_000, sealed=True):
+        read += page
+    assert [each.index for each in read] == list(range(len(read)))
+    said = []
+    for each in read:
+        assert each.public is not None
+        assert each.sealed is not None
+        assert each.salt is not None
+        assert leaf_of(each.public) == each.leaf
+        open_sealed(each.public, each.sealed, each.salt)
+        said.append(read_public(each.public))
+    frontier = await ledger.frontier()
+    assert frontier.size == len(read)
+    assert frontier.root == defined_root([each.leaf for each in read])
+    return said
+
+
+def about(said: Iterable[dict[str, Any]], *names: str) -> list[str]:
+    """Tell of each entry what it is of which receipt, or its type alone: `release R-a`."""
+    known = {handle(name): name for name in names}
+    return [f"{one['type']} {known.get(one.get('receipt', ''), '')}".strip() for one in said]
+
+
+def endings(said: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Give what became of each receipt, by its handle. There is one closing of each."""
+    found = [(one["receipt"], one["outcome"]) for one in said if one["type"] == "closing"]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+async def run(database: Database, statement: str, **values: object) -> None:
+    """Write into the database behind everybody's back."""
+    await database.write(lambda it: it.execute(text(statement), values).rowcount)

@@ -2,18 +2,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, create_engine, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from withhold.adapters.schema import (
+    LOG,
+    VERSION,
     create_tables,
+    log,
     metadata,
     read_clock,
     sequences,
     take_numbers,
 )
 from withhold.errors import DatabaseUnavailable
+from withhold.ledger.tree import Frontier
 
 
 @pytest.fixture
@@ -26,17 +30,33 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 
 
 def test_numbers_are_taken_in_order_and_without_gaps(connection: Connection) -> None:
-    assert take_numbers(connection, "receipts", 1) == 1
-    assert take_numbers(connection, "receipts", 3) == 2
+    assert take_numbers(connection, "owed", 1) == 1
+    assert take_numbers(connection, "owed", 3) == 2
     assert take_numbers(connection, "changes", 1) == 1
-    assert take_numbers(connection, "receipts", 1) == 5
+    assert take_numbers(connection, "owed", 1) == 5
 
 
 def test_making_the_tables_again_changes_nothing(connection: Connection) -> None:
-    take_numbers(connection, "receipts", 7)
+    take_numbers(connection, "owed", 7)
     create_tables(connection)
     rows = {row.name: row.value for row in connection.execute(select(sequences))}
-    assert rows == {"schema": 1, "warrants": 0, "changes": 0, "receipts": 7}
+    assert rows == {"schema": VERSION, "warrants": 0, "changes": 0, "owed": 7}
+
+
+def test_there_is_one_log_however_often_the_tables_are_made(connection: Connection) -> None:
+    create_tables(connection)
+    rows = connection.execute(select(log)).all()
+    assert [(row.id, row.size, Frontier.decode(row.frontier)) for row in rows] == [
+        (LOG, 0, Frontier())
+    ]
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_tables_of_another_version_are_not_touched(connection: Connection, version: int) -> None:
+    other = update(sequences).where(sequences.c.name == "schema").values(value=version)
+    connection.execute(other)
+    with pytest.raises(DatabaseUnavailable, match=f"tables of version {version}, not {VERSION}"):
+        create_tables(connection)
 
 
 def test_a_clock_that_gives_no_date_is_no_clock(
@@ -57,5 +77,6 @@ def test_the_tables_can_be_said_to_postgresql() -> None:
         for index in table.indexes
     ]
     assert "document BYTEA NOT NULL" in "".join(said)
+    assert "CREATE INDEX entries_by_warrant" in "".join(said)
     assert "sequence BIGINT NOT NULL" in "".join(said)
     assert "SERIAL" not in "".join(said)

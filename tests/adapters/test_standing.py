@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.durable import SUBPOENA, SYNAPSE, W1, opened, registered
+from tests.durable import SUBPOENA, SYNAPSE, W1, change, opened, registered
 from withhold.adapters.freezes import add_freeze, list_freezes, remove_freeze
 from withhold.adapters.memory import MemoryDatabase, MemoryRegistry
 from withhold.adapters.standing import Standing
@@ -72,13 +72,13 @@ def test_before_the_first_look_nothing_is_known(node: Node) -> None:
 
 
 async def test_a_look_knows_every_state(node: Node) -> None:
-    await node.registry.register(registered())
-    await node.registry.register(registered("W-2", State.PENDING))
+    await node.registry.register(registered(), change())
+    await node.registry.register(registered("W-2", State.PENDING), change())
     node.standing.poll()
     assert node.standing.state_of(W1) is State.ACTIVE
     assert node.standing.state_of(WarrantId("W-2")) is State.PENDING
     assert node.standing.state_of(WarrantId("W-3")) is None
-    await node.registry.move(W1, ACTIVE, State.REVOKED)
+    await node.registry.move(W1, ACTIVE, State.REVOKED, change())
     assert node.standing.state_of(W1) is State.ACTIVE
     node.standing.poll()
     assert node.standing.state_of(W1) is State.REVOKED
@@ -86,7 +86,7 @@ async def test_a_look_knows_every_state(node: Node) -> None:
 
 
 async def test_what_is_known_is_known_for_half_a_second(node: Node) -> None:
-    await node.registry.register(registered())
+    await node.registry.register(registered(), change())
     node.standing.poll()
     node.clock.pass_ms(500)
     assert node.standing.state_of(W1) is State.ACTIVE
@@ -98,7 +98,7 @@ async def test_what_is_known_is_known_for_half_a_second(node: Node) -> None:
 
 
 async def test_age_counts_from_before_the_look(node: Node) -> None:
-    await node.registry.register(registered())
+    await node.registry.register(registered(), change())
 
     def slow(since: int) -> Changes:
         found = node.registry.changes_now(since)
@@ -113,7 +113,7 @@ async def test_age_counts_from_before_the_look(node: Node) -> None:
 async def test_a_database_that_does_not_answer_makes_all_unknown(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await node.registry.register(registered())
+    await node.registry.register(registered(), change())
     node.standing.poll()
     node.database.fails_before.add("changes")
     for _ in range(3):
@@ -122,7 +122,7 @@ async def test_a_database_that_does_not_answer_makes_all_unknown(
     assert unknown(node)
     assert len(caplog.records) == 1  # of a row of failures, the first
     node.database.fails_before.clear()
-    await node.registry.move(W1, ACTIVE, State.SUSPENDED)
+    await node.registry.move(W1, ACTIVE, State.SUSPENDED, change())
     node.standing.poll()
     assert node.standing.state_of(W1) is State.SUSPENDED
     node.database.fails_before.add("changes")
@@ -131,11 +131,11 @@ async def test_a_database_that_does_not_answer_makes_all_unknown(
 
 
 async def test_freezes_of_the_database_hold_what_they_name(node: Node) -> None:
-    await node.registry.freeze(Freeze(store=SYNAPSE))
+    await node.registry.freeze(Freeze(store=SYNAPSE), change())
     node.standing.poll()
     assert node.standing.frozen(SYNAPSE, SUBPOENA) is True
     assert node.standing.frozen(MAIL, SUBPOENA) is False
-    await node.registry.thaw(Freeze(store=SYNAPSE))
+    await node.registry.thaw(Freeze(store=SYNAPSE), change())
     node.standing.poll()
     assert node.standing.frozen(SYNAPSE, SUBPOENA) is False
 
@@ -197,7 +197,7 @@ async def test_the_thread_looks_by_itself_and_outlives_a_fault_of_ours(
     faults = [False, True]
 
     async with opened("sqlite", tmp_path) as durable:
-        await durable.registry.register(registered())
+        await durable.registry.register(registered(), change())
 
         def changes(since: int) -> Changes:
             looked.release()
@@ -211,7 +211,7 @@ async def test_the_thread_looks_by_itself_and_outlives_a_fault_of_ours(
         standing.start()
         try:
             assert standing.state_of(W1) is State.ACTIVE  # known once it has started
-            await durable.registry.move(W1, ACTIVE, State.REVOKED)
+            await durable.registry.move(W1, ACTIVE, State.REVOKED, change())
             for _ in range(4):  # the one of the start, the fault, one after it, one more
                 assert looked.acquire(timeout=30)
             assert standing.state_of(W1) is State.REVOKED

@@ -6,8 +6,10 @@ its keys, and does not serve a log that is not a continuation of it.
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from withhold.errors import LedgerUnavailable, Unproven
@@ -40,7 +42,10 @@ def write_anchor(path: Path, seen: Frontier) -> None:
     Several processes of a machine share the file; whoever is behind changes nothing.
     """
     if seen.size > read_anchor(path).size:
-        replace_anchor(path, seen)
+        with _alone(path):
+            # Again: whoever was here meanwhile may be further.
+            if seen.size > read_anchor(path).size:
+                replace_anchor(path, seen)
 
 
 def replace_anchor(path: Path, seen: Frontier) -> None:
@@ -59,6 +64,20 @@ def replace_anchor(path: Path, seen: Frontier) -> None:
                 part.unlink()
     except OSError as error:
         raise _unusable(path, error) from None
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others from noting, for as long as it takes. The folder is what is locked."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _unusable(path: Path, error: OSError) -> LedgerUnavailable:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from withhold.adapters.database import Database
 from withhold.adapters.log import owe
-from withhold.adapters.schema import entered, read_clock_text
+from withhold.adapters.schema import entered, read_clock_text, take_numbers
 from withhold.ledger.entry import Entry, EntryType, Json
 
 
@@ -80,6 +80,8 @@ def _news(
 
 
 def _enter(connection: Connection, found: Found, facts: Mapping[str, Fact]) -> None:
+    # Where rows have locks, whoever starts at the same time waits here, and then finds it said.
+    take_numbers(connection, "owed", 0)
     for name, event, fact in list(_news(found, _entered(connection, found), facts)):
         _note(connection, found, name, event, fact)
 

@@ -19,7 +19,16 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from withhold.adapters.database import Database
-from withhold.adapters.log import check_growth, extend, hash_at, read_frontier, take_owed
+from withhold.adapters.log import (
+    check_edge,
+    check_growth,
+    extend,
+    hash_at,
+    read_frontier,
+    read_hashes,
+    read_leaves,
+    take_owed,
+)
 from withhold.adapters.registry import read_freezes
 from withhold.adapters.schema import checkpoints, entries, read_clock, warrants
 from withhold.adapters.settling import Open, View, count_refusals, is_due, leave, settle
@@ -75,13 +84,17 @@ class SqlLedger:
         """What was last seen of the log."""
         return self._seen
 
-    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+    async def append(
+        self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
+    ) -> int:
         """Make the entry durable if the condition holds, and give its index."""
         item = _Append(write_entry(entry, self._salt()), condition)
         self._open.expect(entry, self._seen.size)
         try:
             async with asyncio.timeout(self._timeout_s):
-                index = await self._database.write_together(self._append, item)
+                index = await self._database.write_together(
+                    self._append, item, patient=patient
+                )
         except TimeoutError:
             self._open.doubt(entry)
             raise LedgerUnavailable("the entry is not durable: the disk takes too long") from None
@@ -115,7 +128,16 @@ class SqlLedger:
 
     async def frontier(self) -> Frontier:
         """Give the log's size and right edge."""
-        return await self._read(read_frontier)
+        return await self._read(partial(_grown, seen=self._seen))
+
+    async def leaves(self, since: int, limit: int) -> Sequence[bytes]:
+        """Give at most `limit` leaves, and at most MAX_READ, from index `since` on."""
+        return await self._read(partial(read_leaves, first=since, limit=min(limit, MAX_READ)))
+
+    async def hashes(self, level: int, first: int, limit: int) -> Sequence[bytes]:
+        """Give at most `limit` nodes of a level that is kept, and at most MAX_READ."""
+        limit = min(limit, MAX_READ)
+        return await self._read(partial(read_hashes, level=level, first=first, limit=limit))
 
     async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
         """Prove an entry's inclusion in the log as it was at `size`."""
@@ -139,7 +161,7 @@ class SqlLedger:
 
     async def check(self) -> None:
         """Check that the log goes on from what was seen of it. Raises: LedgerUnavailable."""
-        await self._read(lambda it: check_growth(it, self._seen, read_frontier(it)))
+        await self._read(self._check)
 
     async def settle(self) -> None:
         """Enter what is owed, what minutes ended, what nodes left behind; tell that we live."""
@@ -157,8 +179,8 @@ class SqlLedger:
         self, connection: Connection, items: Sequence[_Append]
     ) -> Sequence[int | WithholdError]:
         unmet = _unmet(connection, [item.condition for item in items])
+        before = self._lock(connection)  # first: what another node appends now, is seen below
         denials = _without_second(connection, [item.written.entry for item in items], unmet)
-        before = self._lock(connection)
         denials = use_once(connection, [item.condition for item in items], denials)
         due = take_owed(connection, self._salt)
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
@@ -175,6 +197,12 @@ class SqlLedger:
             check_growth(connection, self._seen, found)
         self._seen = found
         return found
+
+    def _check(self, connection: Connection) -> None:
+        seen = self._seen  # before the log is looked at, which others go on with
+        now = read_frontier(connection)
+        check_growth(connection, seen, now)
+        check_edge(connection, now)
 
     def _is_due(self, connection: Connection, view: View) -> bool:
         # Also the time to look whether other nodes have only added to what we saw.
@@ -259,6 +287,13 @@ def _without_second(
             found.add(key)
         checked.append(denial)
     return checked
+
+
+def _grown(connection: Connection, seen: Frontier) -> Frontier:
+    """Read the right edge. Nobody is given one, to sign it, that contradicts what was seen."""
+    found = read_frontier(connection)
+    check_growth(connection, seen, found)
+    return found
 
 
 def _keep_checkpoint(connection: Connection, size: int, note: bytes) -> None:

@@ -10,16 +10,18 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, delete, insert, select, update
 
 from withhold.adapters.schema import LOG, entries, log, owed, subtrees, take_numbers
-from withhold.errors import LedgerUnavailable
+from withhold.errors import LedgerUnavailable, Unproven
 from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
 from withhold.ledger.tree import Frontier, frontier_at, hash_leaf
 from withhold.names import WarrantId
 
 STEP: Final = 8  # levels between those whose nodes are kept; C2SP's tiles are as high
 MAX_OWED: Final = 256  # entered in one transaction
+
+_HINT: Final = "somebody wrote to the database; keep a copy, and see docs/auditing.md"
 
 # Whoever appended these owes a closing entry.
 _OPEN: Final = frozenset({EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL})
@@ -29,7 +31,10 @@ def read_frontier(connection: Connection, *, lock: bool = False) -> Frontier:
     """Give the right edge; with `lock` nobody else extends the log until the transaction ends."""
     row = select(log.c.frontier).where(log.c.id == LOG)
     found = connection.execute(row.with_for_update() if lock else row).scalar_one()
-    return Frontier.decode(bytes(found))
+    try:
+        return Frontier.decode(bytes(found))
+    except Unproven:
+        raise LedgerUnavailable("the log's right edge in the database is damaged", _HINT) from None
 
 
 def extend(
@@ -58,21 +63,36 @@ def hash_at(connection: Connection) -> Callable[[int, int], bytes]:
 
     def told(level: int, index: int) -> bytes:
         kept = level // STEP * STEP
-        first, count = index << (level - kept), 1 << (level - kept)
-        if kept:
-            roots = select(subtrees.c.root).where(subtrees.c.level == kept)
-            of = subtrees.c.subtree
-            rows = roots.where(of >= first, of < first + count).order_by(of)
-            hashes = [bytes(root) for root in connection.execute(rows).scalars()]
-        else:
-            at = entries.c.leaf_index
-            rows = select(entries.c.leaf).where(at >= first, at < first + count).order_by(at)
-            hashes = [hash_leaf(bytes(leaf)) for leaf in connection.execute(rows).scalars()]
+        count = 1 << (level - kept)
+        hashes = read_hashes(connection, kept, index * count, count)
         if len(hashes) != count:
             raise LedgerUnavailable("the log in the database has gaps: entries are missing")
         return Frontier().append(hashes).root
 
     return told
+
+
+def read_hashes(connection: Connection, level: int, first: int, limit: int) -> Sequence[bytes]:
+    """Give at most `limit` nodes from index `first` on. `level`: a multiple of STEP."""
+    if level % STEP:
+        raise ValueError("nodes of this level are not kept")
+    if not level:
+        return [hash_leaf(leaf) for leaf in read_leaves(connection, first, limit)]
+    at = subtrees.c.subtree
+    rows = select(subtrees.c.root).where(subtrees.c.level == level, _within(at, first, limit))
+    return [bytes(root) for root in connection.execute(rows.order_by(at)).scalars()]
+
+
+def read_leaves(connection: Connection, first: int, limit: int) -> Sequence[bytes]:
+    """Give at most `limit` leaves from index `first` on."""
+    at = entries.c.leaf_index
+    rows = select(entries.c.leaf).where(_within(at, first, limit)).order_by(at)
+    return [bytes(leaf) for leaf in connection.execute(rows).scalars()]
+
+
+def _within(column: Column[int], first: int, limit: int) -> ColumnElement[bool]:
+    # The last one is named, not the one after it, which may be past what a database can count.
+    return column.between(first, first + limit - 1)
 
 
 def owe(connection: Connection, entry: Entry) -> None:
@@ -106,9 +126,17 @@ def check_growth(connection: Connection, seen: Frontier, now: Frontier) -> None:
     then = now if now.size == seen.size else frontier_at(seen.size, hash_at(connection))
     if then != seen:
         raise LedgerUnavailable(
-            f"the first {seen.size} entries of the log are not what they were",
-            "somebody wrote to the database; keep a copy, and see docs/auditing.md",
+            f"the first {seen.size} entries of the log are not what they were", _HINT
         )
+
+
+def check_edge(connection: Connection, now: Frontier) -> None:
+    """Check that the right edge, `now`, is that of the entries. Raises: LedgerUnavailable.
+
+    What is checked is what the edge is made of: the last leaves, and the roots of full subtrees.
+    """
+    if frontier_at(now.size, hash_at(connection)) != now:
+        raise LedgerUnavailable("the log's last entries are not what they were", _HINT)
 
 
 def encode_owed(entry: Entry) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from withhold.adapters.ledger import denial_of, new_salt
+from withhold.adapters.ledger import MAX_READ, denial_of, new_salt
 from withhold.adapters.settling import Open, minute_of
 from withhold.adapters.used import used_before
 from withhold.clock import read_clock
@@ -159,26 +159,30 @@ class MemoryLedger:
         self._salt = salt
         self._open = Open()
 
-    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+    async def append(
+        self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
+    ) -> int:
         """Keep the entry if the condition holds."""
         written = write_entry(entry, self._salt())  # what can't be written down is not kept
         try:
-            await self._enter("append")
+            await self._database.enter("append")
             # From here to the entry nothing awaits: that is the transaction.
-            self._check(entry, condition)
             self._enter_owed()
+            self._check(entry, condition)
             index = self._keep(written)
-            self._leave("append")
-        except LedgerUnavailable as error:
+            self._database.leave("append")
+        except DatabaseUnavailable as error:
             self._open.doubt(entry)
-            message = f"the entry is not durable: {error.message}"
-            raise LedgerUnavailable(message) from None
+            raise LedgerUnavailable(f"the entry is not durable: {error.message}") from None
+        except asyncio.CancelledError:
+            self._open.doubt(entry)
+            raise
         return index
 
     async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
         """Give at most `limit` entries from index `since` on."""
         await self._enter("read")
-        last = min(since + limit, len(self._database.log))
+        last = min(since + min(limit, MAX_READ), len(self._database.log))
         return [self._logged(index, sealed=sealed) for index in range(since, last)]
 
     async def find(self, receipt: Handle, *, sealed: bool = False) -> Sequence[Logged]:
@@ -192,12 +196,24 @@ class MemoryLedger:
         """Give at most `limit` entries about a warrant, from index `since` on."""
         await self._enter("find_warrant")
         about = [i for i, each in enumerate(self._database.log) if each.entry.warrant == warrant]
-        return [self._logged(index, sealed=False) for index in about if index >= since][:limit]
+        found = [self._logged(index, sealed=False) for index in about if index >= since]
+        return found[: min(limit, MAX_READ)]
 
     async def frontier(self) -> Frontier:
         """Give the log's size and right edge."""
         await self._enter("frontier")
         return self._frontier(0, len(self._database.log))
+
+    async def leaves(self, since: int, limit: int) -> Sequence[bytes]:
+        """Give at most `limit` leaves from index `since` on."""
+        await self._enter("leaves")
+        return [each.leaf for each in self._database.log[since : since + limit]]
+
+    async def hashes(self, level: int, first: int, limit: int) -> Sequence[bytes]:
+        """Give at most `limit` nodes of a level."""
+        await self._enter("hashes")
+        last = min(first + limit, len(self._database.log) >> level)
+        return [self._hash_at(level, index) for index in range(first, last)]
 
     async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
         """Prove an entry's inclusion in the log as it was at `size`."""
@@ -286,6 +302,8 @@ class MemoryLedger:
         return Frontier().append(hash_leaf(each.leaf) for each in self._database.log[begin:end])
 
     def _hash_at(self, level: int, index: int) -> bytes:
+        if (index + 1) << level > len(self._database.log):
+            raise LedgerUnavailable("the log has gaps: entries are missing")
         return self._frontier(index << level, (index + 1) << level).root
 
     def _check(self, entry: Entry, condition: Condition | None) -> None:

@@ -158,10 +158,10 @@ def _registered(row: Row[Any]) -> Registered:
 
 
 def _freeze(connection: Connection, freeze: Freeze, entry: Entry) -> None:
+    owe(connection, entry)  # first: whoever freezes the same elsewhere waits here, and not fails
     _lift(connection, freeze)  # in the same transaction: there is no moment without it
     row = {"store": freeze.store or "", "instrument": freeze.instrument or ""}
     connection.execute(insert(freezes).values({**row, "at": read_clock_text(connection)}))
-    owe(connection, entry)
     # CRASH, once this is committed: as after a change of state.
 
 

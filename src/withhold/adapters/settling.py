@@ -23,7 +23,9 @@ BEAT_S: Final = 10  # between two words of a node
 DEAD_S: Final = 60  # without one
 GRACE_S: Final = 15  # after a minute, for counts that are under way
 MAX_AT_ONCE: Final = 256
-MAX_KEPT: Final = 16_384  # endings that a node remembers; beyond it `unknown` will have to do
+# Endings that a node remembers, of either kind; beyond it `unknown` will have to do. SQLite takes
+# no more than twice as many in one question.
+MAX_KEPT: Final = 8_192
 
 _OPEN_TYPES: Final = (EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL)
 
@@ -49,6 +51,7 @@ class Open:
         self._since: dict[Handle, int] = {}  # not before this index is it in the log
         self._doubts: dict[Handle, Entry] = {}
         self._late: dict[Handle, Entry] = {}
+        self._lost: int | None = None  # since what index there may be some that it forgot
 
     def expect(self, entry: Entry, size: int) -> None:
         """Note that an append begins, while the log has at least `size` entries."""
@@ -73,13 +76,19 @@ class Open:
         """Note that the append failed, or seemed to; nothing was sent, if it was a release."""
         if entry.receipt is None:
             return
+        if entry.type not in _OPEN_TYPES and entry.type is not EntryType.CLOSING:
+            return
         kept = self._doubts if entry.type in _OPEN_TYPES else self._late
-        if (entry.type in _OPEN_TYPES or entry.type is EntryType.CLOSING) and len(kept) < MAX_KEPT:
+        if len(kept) < MAX_KEPT:
             kept[entry.receipt] = entry
+        elif (since := self._since.pop(entry.receipt, None)) is not None:
+            self._lost = since if self._lost is None else min(self._lost, since)
 
     def view(self, size: int) -> View:
         """Give what is open, while the log has at least `size` entries."""
         settled = min(self._since.values(), default=size)
+        if self._lost is not None:
+            settled = min(settled, self._lost)
         return View(settled, tuple(self._doubts.values()), tuple(self._late.values()))
 
     def settle(self, view: View) -> None:
@@ -121,8 +130,10 @@ def settle(connection: Connection, node: str, view: View) -> Sequence[Entry]:
 def leave(connection: Connection, node: str, view: View) -> Sequence[Entry]:
     """Do as `settle`, of a node that ends and has nothing under way: nobody waits for it."""
     due = settle(connection, node, view)
-    connection.execute(delete(nodes).where(nodes.c.node == node))
-    return due
+    said = [each.receipt for each in due if each.type is EntryType.CLOSING]
+    # What it has forgotten, it closes as others would.
+    left = _left(connection, node, view.settled, read_clock(connection))
+    return [*due, *(each for each in left if each.receipt not in said)]
 
 
 def count_refusals(connection: Connection, counts: Mapping[Refused, int]) -> None:
@@ -160,24 +171,29 @@ def _closings(connection: Connection, view: View, at: str) -> Sequence[Entry]:
         for entry in view.doubts
         if entry.receipt in unclosed and entry.receipt is not None and entry.warrant is not None
     ]
-    return [*not_sent, *(entry for entry in view.late if entry.receipt in unclosed)]
+    told = [entry for entry in view.late if entry.receipt in unclosed]
+    better = {entry.receipt for entry in told}  # where it was sent after all
+    return [*(entry for entry in not_sent if entry.receipt not in better), *told]
 
 
 def _orphans(connection: Connection, now: Instant) -> Sequence[Entry]:
-    """Close what nodes left open that have been silent for too long."""
+    """Close what a node left open that has been silent for too long."""
     silent = select(nodes).where(nodes.c.seen < now.second - DEAD_S).limit(1)
     found = connection.execute(silent).first()
-    if found is None:
-        return []
+    return [] if found is None else _left(connection, found.node, found.settled, now)
+
+
+def _left(connection: Connection, node: str, settled: int, now: Instant) -> Sequence[Entry]:
+    """Close what is open of a node, and forget the node once that is all of it."""
     closing = entries.alias()
     closed = exists().where(
         closing.c.receipt == entries.c.receipt, closing.c.type == EntryType.CLOSING.value
     )
-    left = (entries.c.node == found.node) & (entries.c.leaf_index >= found.settled) & ~closed
+    left = (entries.c.node == node) & (entries.c.leaf_index >= settled) & ~closed
     rows = select(entries.c.receipt, entries.c.warrant).where(left)
     orphans = connection.execute(rows.order_by(entries.c.leaf_index).limit(MAX_AT_ONCE)).all()
     if len(orphans) < MAX_AT_ONCE:
-        connection.execute(delete(nodes).where(nodes.c.node == found.node))
+        connection.execute(delete(nodes).where(nodes.c.node == node))
     at = print_instant(now)
     return [
         Closing(Handle(row.receipt), at, WarrantId(row.warrant), Ending.UNKNOWN).entry()
@@ -189,7 +205,9 @@ def _minutes(connection: Connection, now: Instant) -> Sequence[Entry]:
     """Enter the refusals of minutes that are over."""
     over = refusals.c.minute < _minute(now, GRACE_S)
     rows = select(refusals).where(over).order_by(refusals.c.minute, refusals.c.caller)
-    found = connection.execute(rows.order_by(refusals.c.code).limit(MAX_AT_ONCE)).all()
+    # Held, or what another node adds meanwhile would be deleted and never counted.
+    held = rows.order_by(refusals.c.code).limit(MAX_AT_ONCE).with_for_update()
+    found = connection.execute(held).all()
     for row in found:
         same = (
             (refusals.c.caller == row.caller)

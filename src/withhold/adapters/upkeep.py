@@ -28,6 +28,7 @@ class Upkeep:
         self._steps = steps
         self._complaints: dict[int, str] = {}
         self._task: asyncio.Task[None] | None = None
+        self._doing = asyncio.Lock()
 
     async def start(self) -> None:
         """Do all once, and then for ever."""
@@ -45,26 +46,31 @@ class Upkeep:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def close(self) -> None:
-        """Stop, and do all for the last time."""
-        await self.stop()
+        """Stop, but in the middle of no step, and do all for the last time."""
+        async with self._doing:
+            await self.stop()
         await self.once()
 
     async def once(self) -> None:
         """Do all steps."""
-        for number, step in enumerate(self._steps):
-            try:
-                await step()
-            except WithholdError as error:
-                self._complain(number, error.message)
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the upkeep
-                self._complain(number, f"a fault of ours: {type(error).__name__}")
-            else:
-                self._complaints.pop(number, None)
+        async with self._doing:
+            for number, step in enumerate(self._steps):
+                await self._do(number, step)
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(UPKEEP_S)
             await self.once()
+
+    async def _do(self, number: int, step: Step) -> None:
+        try:
+            await step()
+        except WithholdError as error:
+            self._complain(number, error.message)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the upkeep
+            self._complain(number, f"a fault of ours: {type(error).__name__}")
+        else:
+            self._complaints.pop(number, None)
 
     def _complain(self, number: int, message: str) -> None:
         """Log the first of a row of failures, not one a second."""
