@@ -4,19 +4,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, select
 
 from tests.running import Done, run
 from withhold.adapters.database import Database
-from withhold.adapters.keyfiles import KeyFolder, load_keys
-from withhold.adapters.schema import token_keys, warrants
+from withhold.adapters.entering import Fact, Found, enter
+from withhold.adapters.keyfiles import KeyFolder, load_keys, make_next_key, retire_key
+from withhold.adapters.log import decode_owed
+from withhold.adapters.schema import owed, token_keys, warrants
 from withhold.adapters.token_keys import SqlTokenKeys
-from withhold.keyring import KeyKind, ledger_keys
+from withhold.commands import rotation
+from withhold.keyring import KeyKind, known_keys, ledger_keys
 from withhold.ledger.note import parse_verifier_key
 from withhold.names import WarrantId
 from withhold.terminal import Exit
@@ -145,6 +149,88 @@ def test_every_kind_is_rotated_and_the_older_version_destroyed(folder: Path, kin
     assert done.err.startswith(f"error: there is no version 1 of the {kind} key\n")
 
 
+def owed_keys(folder: Path) -> list[tuple[object, ...]]:
+    """What the ledger is owed of keys, in order."""
+
+    def read(connection: Connection) -> list[tuple[object, ...]]:
+        rows = connection.execute(select(owed.c.entry).order_by(owed.c.sequence)).scalars()
+        entries = [decode_owed(bytes(row)) for row in rows]
+        return [tuple(e.public[name] for name in NAMES) for e in entries if e.type == "key"]
+
+    database = Database(url(folder))
+    found = database.read_now(read)
+    database.close()
+    return found
+
+
+NAMES = ("event", "kind", "version", "public_key")
+
+
+def test_the_ledger_is_owed_each_rotation_and_destruction_once(folder: Path) -> None:
+    keys(folder, "rotate", "encryption")
+    keys(folder, "rotate", "ledger")
+    old, new = keys(folder, "show").out.splitlines()
+    keys(folder, "destroy", "ledger", "1")
+    keys(folder, "destroy", "ledger", "1")
+    keys(folder, "destroy", "ledger", "2")
+    assert owed_keys(folder) == [
+        ("rotated", "encryption", 2, None),
+        ("rotated", "ledger", 2, new),
+        ("destroyed", "ledger", 1, old),
+    ]
+    # A node that finds the folder as it is now says what is new to the ledger, and no more.
+    find_keys(folder)
+    said = owed_keys(folder)[3:]
+    assert said == [("made", kind, 1, None) for kind in ("cache", "commitment", "encryption")]
+    find_keys(folder)
+    assert len(owed_keys(folder)) == 6
+
+
+def find_keys(folder: Path) -> None:
+    """Do as a node does that looks at the folder."""
+    known = known_keys(load_keys(key_folder(folder)), "withhold/example-test")
+    facts = {
+        f"{kind} {version}": Fact(
+            {"kind": kind, "version": version, "key_id": None, "public_key": public}
+        )
+        for (kind, version), public in known.items()
+    }
+    database = Database(url(folder))
+    asyncio.run(enter(database, Found.KEY, facts))
+    database.close()
+
+
+def test_what_a_node_was_quicker_to_say_is_not_said_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*arguments: Any, **named: Any) -> int:  # noqa: ANN401 - as they come
+        version = make_next_key(*arguments, **named)
+        find_keys_in_thread(folder)
+        return version
+
+    monkeypatch.setattr(rotation, "make_next_key", made)
+    keys(folder, "rotate", "cache")
+    assert [said for said in owed_keys(folder) if said[1:3] == ("cache", 2)] == [
+        ("made", "cache", 2, None)
+    ]
+
+
+def find_keys_in_thread(folder: Path) -> None:
+    thread = threading.Thread(target=find_keys, args=(folder,))
+    thread.start()
+    thread.join()
+
+
+def test_a_destruction_that_ended_halfway_is_told_by_the_next(folder: Path) -> None:
+    keys(folder, "rotate", "ledger")
+    find_keys(folder)
+    old = keys(folder, "show").out.splitlines()[0]
+    retire_key(key_folder(folder), KeyKind.LEDGER, 1)
+    assert keys(folder, "destroy", "ledger", "1").code == Exit.DONE
+    assert owed_keys(folder)[-1] == ("destroyed", "ledger", 1, old)
+    assert list(key_folder(folder).glob(".ledger*")) == []
+
+
 def test_what_others_verify_with_is_shown(folder: Path) -> None:
     keys(folder, "rotate", "ledger")
     printed = keys(folder, "show").out.splitlines()
@@ -201,14 +287,16 @@ def test_no_database_no_change(folder: Path) -> None:
     for path in (folder / "config" / "var").glob("withhold.db*"):
         path.unlink()
     (folder / "config" / "var" / "withhold.db").mkdir()
-    for words in (["rotate", "encryption"], ["rewrap"]):
-        assert keys(folder, *words).code == Exit.FAILED
-    assert sorted(load_keys(key_folder(folder)).encryption) == [1]
+    (key_folder(folder) / "cache-2.key").write_bytes(bytes(range(32)))
+    (key_folder(folder) / "cache-2.key").chmod(0o600)
+    ring = load_keys(key_folder(folder))
+    for words in ("rotate encryption", "rotate ledger", "rewrap", "destroy cache 1"):
+        assert keys(folder, *words.split()).code == Exit.FAILED
+    assert load_keys(key_folder(folder)) == ring
     done = keys(folder, "list")
     assert done.code == Exit.FAILED
     assert done.out.splitlines()[1] == "encryption  1        newest"
     assert done.err.startswith("error: the database")
-    assert keys(folder, "rotate", "cache").code == Exit.DONE  # it has nothing to do with it
 
 
 def test_a_number_that_another_machine_has_given_is_not_given_again(folder: Path) -> None:

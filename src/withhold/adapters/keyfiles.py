@@ -137,27 +137,38 @@ def make_next_key(folder: Path, kind: KeyKind, above: int = 0) -> int:
     return version
 
 
-def destroy_key(folder: Path, kind: KeyKind, version: int) -> None:
-    """Overwrite and remove a version of a key for good; one that a crash left half gone, too.
+def retire_key(folder: Path, kind: KeyKind, version: int) -> None:
+    """Take a version out of use: nobody reads it as a key any more. Again, it changes nothing.
 
-    Overwriting does what it can: a file system that copies on write, a flash disk and backups keep
-    what was there. Raises: KeyUnavailable, also for the newest: the deployment would be without.
+    Raises: KeyUnavailable, also for the newest: the deployment would be without.
     """
     versions = load_keys(folder).of(kind)
     if version >= max(versions):
         message = f"version {version} of the {kind} key is not older than the newest"
         raise KeyUnavailable(message, f"`withhold keys rotate {kind}` makes a newer one")
     path = _path(folder, kind, version)
-    try:
-        if version in versions:
-            # Under this name nobody reads it: half overwritten it would be a wrong key.
+    if version in versions:
+        try:
             path.rename(_part(path))
             _sync(folder)
-            # CRASH: it is no key any more; the same command finds what is left and ends it.
-        remains = sorted(folder.glob(f".{path.name}.*"))
-        if not remains:
-            raise KeyUnavailable(f"there is no version {version} of the {kind} key")
-        for each in remains:
+        except OSError as error:
+            raise _unusable(path, error) from None
+    elif not _parts(path):
+        raise KeyUnavailable(f"there is no version {version} of the {kind} key")
+
+
+def destroy_key(folder: Path, kind: KeyKind, version: int) -> None:
+    """Overwrite and remove a version of a key for good; one that a crash left half gone, too.
+
+    Overwriting does what it can: a file system that copies on write, a flash disk and backups keep
+    what was there. Raises: as `retire_key`.
+    """
+    # Under its own name, half overwritten, it would be a wrong key.
+    retire_key(folder, kind, version)
+    # CRASH: it is no key any more; the same call finds what is left and ends it.
+    path = _path(folder, kind, version)
+    try:
+        for each in _parts(path):
             _overwrite(each)
             each.unlink(missing_ok=True)
         _sync(folder)
@@ -237,6 +248,11 @@ def _path(folder: Path, kind: KeyKind, version: int) -> Path:
 def _part(path: Path) -> Path:
     """Name a file under way."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def _parts(path: Path) -> list[Path]:
+    """Give what there is under such names: keys that are no more, or never came to be."""
+    return sorted(path.parent.glob(f".{path.name}.*"))
 
 
 def _stamp(folder: Path) -> _Stamp:

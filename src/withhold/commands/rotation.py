@@ -6,19 +6,24 @@ in the database, beside the nodes that run. Whatever a crash leaves half done ca
 
 import argparse
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
+from sqlalchemy import Connection, select
+
 from withhold import config
 from withhold.adapters.database import Database
-from withhold.adapters.keyfiles import destroy_key, load_keys, make_next_key
+from withhold.adapters.entering import Fact, Found, enter_now
+from withhold.adapters.keyfiles import destroy_key, load_keys, make_next_key, retire_key
+from withhold.adapters.schema import entered
 from withhold.adapters.token_keys import Rewrapped, SqlTokenKeys
 from withhold.commands.options import deployment_file
 from withhold.deployment.model import Deployment, Secret
 from withhold.errors import DatabaseUnavailable, KeyUnavailable
-from withhold.keyring import KeyKind, KeyRing, verifier_keys
+from withhold.keyring import KeyEvent, KeyKind, KeyRing, known_keys, verifier_keys
 from withhold.ledger.note import print_verifier_key
 from withhold.terminal import Exit, complain, count, note, out, out_json, table, warn
 
@@ -93,11 +98,7 @@ def rotate(arguments: argparse.Namespace) -> int:
     deployment, kind = _deployment(arguments), KeyKind(arguments.kind)
     folder = deployment.keys_path
     older = max(load_keys(folder).of(kind))
-    done = None
-    if kind is KeyKind.ENCRYPTION:
-        version, done = asyncio.run(_rotate(deployment, rewraps=arguments.rewrap))
-    else:
-        version = make_next_key(folder, kind)
+    version, done = asyncio.run(_rotate(deployment, kind, rewraps=arguments.rewrap))
     path = folder / f"{kind}-{version}.key"
     if arguments.json:
         out_json({"kind": kind.value, "version": version, "file": str(path), **_facts(done)})
@@ -124,53 +125,97 @@ def rewrap(arguments: argparse.Namespace) -> int:
 def destroy(arguments: argparse.Namespace) -> int:
     """Destroy an older version that is not needed any more."""
     deployment, kind = _deployment(arguments), KeyKind(arguments.kind)
-    folder, version = deployment.keys_path, arguments.version
-    if kind is KeyKind.ENCRYPTION and version < load_keys(folder).encryption_version:
-        asyncio.run(_check_unused(deployment, version))
-    destroy_key(folder, kind, version)
+    asyncio.run(_destroy(deployment, kind, arguments.version))
     if arguments.json:
-        out_json({"kind": kind.value, "destroyed": version})
+        out_json({"kind": kind.value, "destroyed": arguments.version})
     else:
-        out(f"destroyed version {version} of the {kind} key")
+        out(f"destroyed version {arguments.version} of the {kind} key")
     note(f"note: {_DESTROYED[kind]}")
     return Exit.DONE
 
 
-async def _rotate(deployment: Deployment, *, rewraps: bool) -> tuple[int, Rewrapped | None]:
-    async with _token_keys(deployment) as token_keys:
-        # A number that another machine's folder has, or had, is not given to another key.
-        known = max(await token_keys.in_force(), *(await token_keys.wrapped_by()), 0)
-        version = make_next_key(deployment.keys_path, KeyKind.ENCRYPTION, above=known)
-        return version, await token_keys.rewrap() if rewraps else None
+async def _rotate(
+    deployment: Deployment, kind: KeyKind, *, rewraps: bool
+) -> tuple[int, Rewrapped | None]:
+    async with _opened(deployment) as (database, token_keys):
+        known = 0
+        if kind is KeyKind.ENCRYPTION:
+            # A number that another machine's folder has, or had, is not given to another key.
+            known = max(await token_keys.in_force(), *(await token_keys.wrapped_by()), 0)
+        version = make_next_key(deployment.keys_path, kind, above=known)
+        # CRASH: nodes use it, and one of them tells the ledger that it was made.
+        await database.write(partial(_tell_rotated, named=_named(deployment, kind, version)))
+        if kind is KeyKind.ENCRYPTION and rewraps:
+            return version, await token_keys.rewrap()
+        return version, None
+
+
+async def _destroy(deployment: Deployment, kind: KeyKind, version: int) -> None:
+    folder = deployment.keys_path
+    async with _opened(deployment) as (database, token_keys):
+        if kind is KeyKind.ENCRYPTION and version < load_keys(folder).encryption_version:
+            await _check_unused(token_keys, version)
+        named = _named(deployment, kind, version)
+        retire_key(folder, kind, version)
+        # CRASH: it is no key any more and nobody was told; the same command tells it.
+        await database.write(partial(_tell_destroyed, named=named))
+        # CRASH: told, and its bytes are there; the same command ends them, and tells it twice.
+        destroy_key(folder, kind, version)
+
+
+def _tell_rotated(connection: Connection, named: tuple[str, Fact]) -> None:
+    """Owe the ledger a rotation, unless a node was quicker to say that there is a new key."""
+    name, fact = named
+    if _said(connection, name) is None:
+        enter_now(connection, Found.KEY, name, KeyEvent.ROTATED.value, fact)
+
+
+def _tell_destroyed(connection: Connection, named: tuple[str, Fact]) -> None:
+    """Owe the ledger the end of a key, in the words of its beginning if it was told of that."""
+    name, fact = named
+    said = _said(connection, name)
+    fact = fact if said is None else Fact(json.loads(said))
+    enter_now(connection, Found.KEY, name, KeyEvent.DESTROYED.value, fact)
+
+
+def _said(connection: Connection, name: str) -> str | None:
+    same = (entered.c.kind == Found.KEY.value) & (entered.c.name == name)
+    return connection.execute(select(entered.c.value).where(same)).scalar()
+
+
+def _named(deployment: Deployment, kind: KeyKind, version: int) -> tuple[str, Fact]:
+    """Give what the ledger calls a key and says of it: as nodes do that find it."""
+    public = known_keys(load_keys(deployment.keys_path), deployment.ledger_origin)
+    members = {"kind": kind.value, "version": version, "key_id": None}
+    return f"{kind} {version}", Fact({**members, "public_key": public.get((kind, version))})
 
 
 async def _rewrap(deployment: Deployment) -> Rewrapped:
-    async with _token_keys(deployment) as token_keys:
+    async with _opened(deployment) as (_, token_keys):
         return await token_keys.rewrap()
 
 
 async def _wrapped_by(deployment: Deployment) -> Mapping[int, int]:
-    async with _token_keys(deployment) as token_keys:
+    async with _opened(deployment) as (_, token_keys):
         return await token_keys.wrapped_by()
 
 
-async def _check_unused(deployment: Deployment, version: int) -> None:
+async def _check_unused(token_keys: SqlTokenKeys, version: int) -> None:
     """Check that no token key is wrapped by a version, nor will ever be. Raises: KeyUnavailable."""
-    async with _token_keys(deployment) as token_keys:
-        wraps = (await token_keys.wrapped_by()).get(version, 0)
-        if wraps or await token_keys.in_force() <= version:
-            reason = f"it wraps {count(wraps, 'token key')}" if wraps else "nodes may wrap by it"
-            message = f"version {version} of the encryption key is still in use: {reason}"
-            raise KeyUnavailable(message, "`withhold keys rewrap` wraps all by the newest")
+    wraps = (await token_keys.wrapped_by()).get(version, 0)
+    if wraps or await token_keys.in_force() <= version:
+        reason = f"it wraps {count(wraps, 'token key')}" if wraps else "nodes may wrap by it"
+        message = f"version {version} of the encryption key is still in use: {reason}"
+        raise KeyUnavailable(message, "`withhold keys rewrap` wraps all by the newest")
 
 
 @asynccontextmanager
-async def _token_keys(deployment: Deployment) -> AsyncIterator[SqlTokenKeys]:
+async def _opened(deployment: Deployment) -> AsyncIterator[tuple[Database, SqlTokenKeys]]:
     url = deployment.database_url
     address = config.read_secret(url) if isinstance(url, Secret) else url
     database = await asyncio.to_thread(Database, address)
     try:
-        yield SqlTokenKeys(database, partial(load_keys, deployment.keys_path))
+        yield database, SqlTokenKeys(database, partial(load_keys, deployment.keys_path))
     finally:
         await asyncio.to_thread(database.close)
 
