@@ -9,7 +9,7 @@ that address only: no proxy of the environment is asked, no redirect followed.
 import argparse
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -64,6 +64,7 @@ class Service:
         self._url = url
         self._token = token
         self._variable = variable
+        self._kept: httpx.Client | None = None
 
     def get(self, path: str, *, timeout_s: float = TIMEOUT_S) -> Json:
         """Give what stands at `path`."""
@@ -82,6 +83,23 @@ class Service:
         """Remove what `params` say at `path`."""
         return self._call("DELETE", path, None, params)[0]
 
+    @contextlib.contextmanager
+    def connected(self) -> Iterator["Service"]:
+        """Keep one connection for many questions."""
+        with self._client(TIMEOUT_S) as client:
+            self._kept = client
+            try:
+                yield self
+            finally:
+                self._kept = None
+
+    def fetch(self, path: str) -> bytes:
+        """Give the bytes that stand at `path`, whatever they are."""
+        answer = self._ask("GET", path, None)
+        if answer.is_success:
+            return answer.content
+        raise _refusal(self._url, self._variable, answer.status_code, _document(answer))
+
     def _call(
         self,
         method: str,
@@ -90,27 +108,38 @@ class Service:
         params: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> tuple[Json, httpx.Headers]:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        answer: httpx.Response | None = None
-        with (
-            contextlib.suppress(httpx.HTTPError, httpx.InvalidURL),
-            httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
-        ):
-            answer = client.request(
-                method, f"{self._url}{path}", content=body, headers=headers, params=params
-            )
-        if answer is None:
-            message = "the service did not answer"
-            raise Unreachable(message, f"does it run?\n{_asked(self._url, self._variable)}")
-        try:
-            document = answer.json()
-        except ValueError:
-            document = None
+        answer = self._ask(method, path, body, params, timeout_s)
+        document = _document(answer)
         if answer.is_success and document is not None:
             return document, answer.headers
         raise _refusal(self._url, self._variable, answer.status_code, document)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        params: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            with contextlib.ExitStack() as stack:
+                client = self._kept
+                if client is None:
+                    client = stack.enter_context(self._client(timeout_s))
+                return client.request(
+                    method, f"{self._url}{path}", content=body, headers=headers, params=params
+                )
+        except (httpx.HTTPError, httpx.InvalidURL):
+            message = "the service did not answer"
+        # Outside, so that no traceback shows what was sent.
+        raise Unreachable(message, f"does it run?\n{_asked(self._url, self._variable)}")
+
+    def _client(self, timeout_s: float) -> httpx.Client:
+        return httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False)
 
 
 def service(arguments: argparse.Namespace) -> Service:
@@ -136,6 +165,13 @@ def _service(arguments: argparse.Namespace, variable: str, default: str) -> Serv
         message = "there is no token to call with"
         raise BadRequest(message, "set WITHHOLD_TOKEN, or name a file with --token-file")
     return Service(url.rstrip("/"), token, variable)
+
+
+def _document(answer: httpx.Response) -> Json:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
 
 
 def _refusal(url: str, variable: str, status: int, document: Json) -> WithholdError:
