@@ -98,6 +98,14 @@ GIVEN = {
     "pages": Given({"shop": says(PAGE)}),
     "pages-as-lines": Given({"shop": says(PAGE)}),
 }
+# Approvals are signed just now, so no file can hold one: see `test_reveal`.
+OF_REVEALS = {
+    "not-approved",
+    "approval-expired",
+    "approval-used",
+    "field-not-named",
+    "token-unknown",
+}
 FILES = sorted(FOLDER.glob("*.http"))
 
 
@@ -112,7 +120,7 @@ async def test_is_answered_as_it_stands_there(name: str, text: str, tmp_path: Pa
 
 def test_each_problem_has_its_transcript_and_each_arrangement_its_use() -> None:
     names = {file.stem for file in FILES}
-    assert set(PROBLEMS) <= names
+    assert set(PROBLEMS) - OF_REVEALS <= names
     assert set(GIVEN) <= names
 
 
