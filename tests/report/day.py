@@ -15,11 +15,11 @@ def a_day(*, secret: bool = True) -> Log:
     log.put(EntryType.BUNDLE, "07:01", {"event": "loaded", "digest": "sha-256=:AA==:"})
 
     # Registered the day before; what it leads to today is of today.
-    log.order("OLD", "2026-03-01T10:00:00Z", instrument="us-search-warrant", people=["old"])
+    log.order("OLD", "2026-03-01T10:00:00Z", instrument="us-search-warrant", targets=4)
     log.refuse("2026-03-01T23:59", "not-a-target", 9, at="2026-03-02T00:00:07Z")
 
     # Complied with in whole: all that it asks for left, others' records did not.
-    log.order("WHOLE", "08:00", categories=["subscriber", "identifying"], people=["p1", "p2"])
+    log.order("WHOLE", "08:00", categories=["subscriber", "identifying"], targets=2)
     log.disclose(
         "WHOLE",
         "09:00",
@@ -33,7 +33,7 @@ def a_day(*, secret: bool = True) -> Log:
     )
 
     # In part: it asks for three fields; one is a rule's, and one the instrument does not reach.
-    log.order("RULE", "08:05", people=["p2"])
+    log.order("RULE", "08:05", targets=1)
     log.disclose(
         "RULE",
         "09:10",
@@ -44,9 +44,7 @@ def a_day(*, secret: bool = True) -> Log:
     )
 
     # In part: a stream that broke off, with malformed values.
-    log.order(
-        "STREAM", "08:10", instrument="us-search-warrant", categories=["content"], people=["p3"]
-    )
+    log.order("STREAM", "08:10", instrument="us-search-warrant", categories=["content"], targets=1)
     opening = log.release(
         "STREAM", "10:00", kind=EntryType.OPENING, authorised={"disclose": 2}, requested=2
     )
@@ -65,12 +63,13 @@ def a_day(*, secret: bool = True) -> Log:
         withheld={"malformed": {"$.body": 2}},
     )
     log.fail("STREAM", "10:10", "store-failed")
-    log.reveal("STREAM", "10:20")
+    log.close("STREAM", log.reveal("STREAM", "10:20"), "10:20")
     log.reveal("STREAM", "10:21", "refused")
+    log.close("STREAM", log.reveal("STREAM", "10:22"), "10:22", "not-sent")
 
     eu = "eu-epoc-subscriber"
     log.warrant("REFUSED", "registered", "pending", "08:15", instrument=eu)
-    log.warrant("REFUSED", "revoked", "revoked", "08:20", instrument=eu)
+    log.end("REFUSED", "revoked", "08:20")
     log.warrant("WAITING", "registered", "pending", "08:25", instrument=eu)
     # Approved, answered, and the answer held back at the last moment.
     log.order("HELD", "08:30", instrument=eu)
@@ -86,7 +85,7 @@ def a_day(*, secret: bool = True) -> Log:
             "SECRET",
             "08:35",
             instrument="uk-entity-data",
-            people=["p4"],
+            targets=1,
             secrecy_until=SECRET_UNTIL,
         )
         log.disclose("SECRET", "12:00", **held)

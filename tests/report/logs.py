@@ -64,11 +64,9 @@ class Log:
         instrument: str = "us-sca-subpoena",
         country: str | None = None,
         categories: Iterable[str] = ("subscriber",),
-        people: Iterable[str] | None = ("one",),
-        targets: int | None = None,
+        targets: int = 1,
         secrecy_until: str | None = None,
     ) -> None:
-        named = None if people is None else list(people)
         public = {
             "event": event,
             "state": state,
@@ -77,14 +75,19 @@ class Log:
             "jurisdiction": country or JURISDICTIONS[instrument],
             "categories": list(categories),
             "fields": 0,
-            "targets": len(named or ()) if targets is None else targets,
+            "targets": targets,
             "valid_from": "2026-01-01T00:00:00Z",
             "valid_until": "2027-01-01T00:00:00Z",
             "secrecy_until": secrecy_until,
             "served_at": None,
         }
-        sealed = {"by": "intake", "signers": ["intake-1"], "targets": named or []}
+        sealed = {"by": "intake", "signers": ["intake-1"], "targets": ["1.x"] * targets}
         self.put(EntryType.WARRANT, at, public, sealed, warrant=warrant)
+
+    def end(self, warrant: str, event: str, at: str) -> None:
+        """Suspend, revoke or close: such an entry says no more than that."""
+        public = {"event": event, "state": event}
+        self.put(EntryType.WARRANT, at, public, {"by": "operator"}, warrant=warrant)
 
     def order(self, warrant: str, at: str, **members: Any) -> None:  # noqa: ANN401 - as `warrant`
         """Register and approve an order."""
@@ -159,8 +162,12 @@ class Log:
     def fail(self, warrant: str, at: str, code: str) -> None:
         self.put(EntryType.FAILURE, at, {"outcome": code, "instrument": "x"}, warrant=warrant)
 
-    def reveal(self, warrant: str, at: str, outcome: str = "disclosed") -> None:
-        self.put(EntryType.REVEAL, at, {"outcome": outcome}, warrant=warrant)
+    def reveal(self, warrant: str, at: str, outcome: str = "disclosed") -> str:
+        self.receipts += 1
+        handle = f"H-{self.receipts}"
+        public = {"outcome": outcome, "disclosed": {"$.ip": 1}, "field": "$.ip"}
+        self.put(EntryType.REVEAL, at, public, warrant=warrant, receipt=handle)
+        return handle
 
     def refuse(self, minute: str, code: str, count: int, *, at: str = "") -> None:
         """Enter refusals of a minute: `HH:MM`, or with its date. `at`: when, if not then."""

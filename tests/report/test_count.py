@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.logs import Log
+from tests.report.logs import Log, instant
 from withhold.ledger.entry import EntryType
 from withhold.ledger.receipt import Ending
 from withhold.names import WarrantId
@@ -105,25 +105,39 @@ def test_an_order_that_comes_with_all_signatures_is_approved_at_once() -> None:
 def test_an_order_revoked_after_it_was_active_is_not_refused() -> None:
     log = Log()
     log.order(W, "08:00")
-    log.warrant(W, "revoked", "revoked", "09:00")
+    log.end(W, "revoked", "09:00")
     order = order_of(log)
     assert (order.was_active, order.is_revoked) == (True, True)
 
 
-def test_the_last_word_on_secrecy_counts() -> None:
+def test_an_entry_that_ends_access_changes_nothing_else() -> None:
+    """It does not repeat what the order is, and so not that it is under secrecy."""
+    log = Log()
+    log.order(W, "08:00", secrecy_until="2030-01-01T00:00:00Z", targets=3)
+    log.end(W, "suspended", "09:00")
+    order = order_of(log)
+    assert order.secrecy_until == instant("2030-01-01")
+    assert (order.instrument, order.country, order.targets) == ("us-sca-subpoena", "US", 3)
+
+
+def test_the_last_document_on_secrecy_counts() -> None:
     log = Log()
     log.order(W, "08:00", secrecy_until="2030-01-01T00:00:00Z")
-    log.warrant(W, "suspended", "suspended", "09:00", secrecy_until=None)
+    log.warrant(W, "resumed", "active", "09:00", secrecy_until=None)
     assert order_of(log).secrecy_until is None
 
 
-def test_people_are_unknown_where_the_sealed_part_is_gone() -> None:
+@pytest.mark.parametrize(("outcome", "number"), [("complete", 1), ("unknown", 1), ("not-sent", 0)])
+def test_a_reveal_is_counted_apart_and_makes_no_order_complied_with(
+    outcome: str, number: int
+) -> None:
     log = Log()
-    log.order(W, "08:00", people=["p1", "p2"])
-    log.prune(0, whole=False)
-    assert order_of(log).people == frozenset({"p1", "p2"})  # the approval says it too
-    log.prune(1, whole=False)
-    assert (order_of(log).people, order_of(log).targets) == (None, 2)
+    log.order(W, "08:00")
+    log.close(W, log.reveal(W, "09:00"), "09:01", outcome)
+    log.reveal(W, "2026-03-03T09:00:00Z")
+    order = order_of(log)
+    assert +order.tally == ({Key(What.REVEALED): number} if number else {})
+    assert (order.disclosures, order.in_part) == (0, False)
 
 
 def test_what_cannot_be_counted_is_counted_as_that() -> None:
@@ -144,7 +158,7 @@ def test_what_cannot_be_counted_is_counted_as_that() -> None:
     ]
     count = log.count()
     assert (count.size, count.pruned, count.unreadable) == (len(log.parts), 1, 3)
-    assert list(count.strays) == ["W-NOBODY"]
+    assert [w for w, order in count.orders.items() if not order.is_known] == ["W-NOBODY"]
     assert (count.orders[W].unopened, count.orders[W].unasked) == (1, 1)
     assert not count.orders[W].in_part
 
@@ -184,5 +198,5 @@ def test_memory_does_not_grow_with_the_receipts() -> None:
 
 def test_no_repr_tells_who_is_meant() -> None:
     log = Log()
-    log.order(W, "08:00", people=["p1"])
-    assert "p1" not in repr(log.count())
+    log.order(W, "08:00")
+    assert "1.x" not in repr(log.count())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.report.logs import instant
 from withhold.kinds.instant import Instant
 from withhold.ledger.receipt import Ending
-from withhold.names import InstrumentName, WarrantId
+from withhold.names import WarrantId
 from withhold.report.cells import ALL, Atom, Cell, Scope, Table, make_table
 from withhold.report.count import Count, Key, Order, What
 from withhold.report.measures import Measure
@@ -31,16 +31,16 @@ def order(
     country: str | None = None,
     categories: Sequence[str] = ("subscriber",),
     fate: str = "complied",
-    people: frozenset[str] | None = frozenset({"one"}),
+    targets: int = 1,
     tally: Mapping[Key, int] | None = None,
     secrecy_until: Instant | None = None,
 ) -> Order:
     made = Order(
-        InstrumentName(instrument),
+        instrument,
         country or COUNTRIES[instrument],
         tuple(categories),
-        1,
-        people,
+        targets,
+        is_known=True,
         registered_at=AT,
         was_active=fate in {"complied", "part", "approved"},
         is_revoked=fate == "refused",
@@ -113,7 +113,7 @@ def _connected(table: Table) -> list[set[Cell]]:
 
 FATES: Final = ("complied", "part", "approved", "refused", "waiting")
 ORDERS: Final = st.builds(
-    lambda sort, people: order(sort[0], categories=sort[1], fate=sort[2], people=frozenset(people)),
+    lambda sort, targets: order(sort[0], categories=sort[1], fate=sort[2], targets=targets),
     st.sampled_from(
         [
             ("a", ("subscriber",), "complied"),
@@ -123,7 +123,7 @@ ORDERS: Final = st.builds(
             ("c", ("subscriber",), "approved"),
         ]
     ),
-    st.sets(st.sampled_from(["one", "two", "three"]), min_size=1, max_size=2),
+    st.integers(1, 3),
 )
 
 

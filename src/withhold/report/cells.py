@@ -6,7 +6,7 @@ of one sort; each cell is the sum of the atoms that are in it. Whoever knows som
 another has only these sums to go by, across all tables of the report at once.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -55,7 +55,6 @@ class Table:
     values: Mapping[Cell, int]
     atoms: tuple[Atom, ...]
     orders_in: Mapping[Cell, int]
-    people_by_name: int  # orders of which only the number of targets is known
 
 
 ALL: Final = Scope()
@@ -134,17 +133,17 @@ def make_table(count: Count, as_of: Instant, *, internal: bool) -> Table:
     for atom in atoms:
         for cell in atom.cells:
             values[cell] = values.get(cell, 0) + atom.number
-    by_name = sum(order.people is None for order in complied)
-    return Table(dict(sorted(values.items())), tuple(atoms), orders_in, by_name)
+    return Table(dict(sorted(values.items())), tuple(atoms), orders_in)
 
 
 def spoken_of(count: Count, as_of: Instant, *, internal: bool) -> list[Order]:
-    """Give the orders that may be spoken of: all, or those that are not under secrecy.
+    """Give the orders that may be spoken of: those known, unless under secrecy.
 
     INVARIANT: unless `internal`, an order under secrecy and all that it led to are left out before
     anything is summed, so no cell, row, note or pattern of suppression is a function of them.
     """
-    return [o for o in count.orders.values() if internal or not is_under_secrecy(o, as_of)]
+    known = [order for order in count.orders.values() if order.is_known]
+    return [order for order in known if internal or not is_under_secrecy(order, as_of)]
 
 
 def received_of(count: Count, orders: Iterable[Order]) -> list[Order]:
@@ -184,16 +183,9 @@ def _order_atoms(received: Iterable[Order]) -> Iterator[Atom]:
 
 
 def _people_atoms(complied: Iterable[Order]) -> Iterator[Atom]:
-    """Give people by the scopes that they are in: whoever is under several orders counts once."""
-    seen_in: defaultdict[str, set[Scope]] = defaultdict(set)
     sorts: Counter[Sort] = Counter()
     for order in complied:
-        scopes = _scopes(order)
-        if order.people is None:
-            sorts[tuple(sorted(scopes))] += order.targets
-        for person in order.people or ():
-            seen_in[person].update(scopes)
-    sorts.update(tuple(sorted(scopes)) for scopes in seen_in.values())
+        sorts[_scopes(order)] += order.targets
     for scopes, number in sorted(sorts.items()):
         yield Atom(frozenset(Cell(Measure.PEOPLE_AFFECTED, scope) for scope in scopes), number)
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from withhold.kinds.instant import Instant, parse_rfc3339
 from withhold.ledger.entry import Handle
 from withhold.ledger.receipt import DISCLOSED, Ending
-from withhold.names import InstrumentName, Reason, State, Treatment, WarrantId
+from withhold.names import Reason, State, Treatment, WarrantId
 from withhold.report.entries import (
     ClosingEntry,
     Counts,
@@ -69,16 +69,17 @@ Tally: TypeAlias = Counter[Key]
 
 @dataclass(slots=True)
 class Order:
-    """One order, and what it led to. `people`: commitments, or None where only `targets` is known.
+    """One order, and what it led to. `targets`: how many identifiers it names.
 
-    `tally` counts what happened in the period, the rest is from the whole log.
+    `tally` counts what happened in the period, the rest is from the whole log. `is_known`: an entry
+    says what the order is; one of which only others are left may be under secrecy.
     """
 
-    instrument: InstrumentName
-    country: str
-    categories: tuple[str, ...]
-    targets: int
-    people: frozenset[str] | None = field(default=None, repr=False)
+    instrument: str = ""
+    country: str = ""
+    categories: tuple[str, ...] = ()
+    targets: int = 0
+    is_known: bool = False
     registered_at: Instant | None = None
     secrecy_until: Instant | None = None
     was_active: bool = False
@@ -92,12 +93,13 @@ class Order:
 
 @dataclass(slots=True)
 class _Delivery:
-    """A release or an opening whose closing has not come yet."""
+    """A release, an opening or a reveal whose closing has not come yet."""
 
     warrant: WarrantId
     in_period: bool
     in_part: bool
     tally: Tally
+    is_reveal: bool = False
 
 
 @dataclass(slots=True)
@@ -110,7 +112,6 @@ class Count:
     pruned: int = 0  # entries whose public part is gone
     unreadable: int = 0  # entries that are not in the form of their type
     orders: dict[WarrantId, Order] = field(default_factory=dict)
-    strays: dict[WarrantId, Order] = field(default_factory=dict)  # orders of which only this is
     refusals: Counter[str] = field(default_factory=Counter)
     freezes: int = 0
     under_way: dict[Handle, _Delivery] = field(default_factory=dict)
@@ -148,35 +149,41 @@ def _add(count: Count, entry: Public | OtherEntry, opened: Sealed, *, is_open: b
             at = f"{entry.minute.removesuffix('Z')}:00Z"
             count.refusals[entry.code] += entry.count if _in_period(count, at) else 0
         case WarrantEntry():
-            _change(count, entry, opened)
+            _change(count, entry)
         case FailureEntry():
-            _tally(count, entry.warrant, entry.at, Key(What.FAILED, entry.outcome))
+            if _in_period(count, entry.at):
+                order = _order(count, WarrantId(entry.warrant))
+                order.tally[Key(What.FAILED, entry.outcome)] += 1
         case RevealEntry() if entry.outcome == DISCLOSED:
-            _tally(count, entry.warrant, entry.at, Key(What.REVEALED))
+            _reveal(count, entry)
         case FreezeEntry():
             count.freezes += entry.event == FROZEN and _in_period(count, entry.at)
         case _:
             pass  # nothing that is counted
 
 
-def _change(count: Count, entry: WarrantEntry, sealed: Sealed) -> None:
-    warrant = WarrantId(entry.warrant)
-    order = count.orders.get(warrant)
-    if order is None:
-        order = Order(
-            InstrumentName(entry.instrument),
-            entry.jurisdiction,
-            tuple(sorted(set(entry.categories))),
-            entry.targets,
-        )
-        count.orders[warrant] = order
-    if sealed.targets:
-        order.people = frozenset(sealed.targets)
+def _change(count: Count, entry: WarrantEntry) -> None:
+    order = _order(count, WarrantId(entry.warrant))
+    if entry.instrument is not None:
+        order.is_known = True
+        order.instrument = entry.instrument
+        order.country = entry.jurisdiction
+        order.categories = tuple(sorted(set(entry.categories)))
+        order.targets = entry.targets
+        order.secrecy_until = parse_rfc3339(entry.secrecy_until or "")
     if entry.event == REGISTERED:
         order.registered_at = parse_rfc3339(entry.at)
-    order.secrecy_until = parse_rfc3339(entry.secrecy_until or "")
     order.was_active |= entry.state == State.ACTIVE
     order.is_revoked |= entry.state == State.REVOKED
+
+
+def _reveal(count: Count, entry: RevealEntry) -> None:
+    """Begin a reveal. It has a count of its own: the value had left before, as a token."""
+    in_period = _in_period(count, entry.at)
+    tally: Tally = Counter({Key(What.REVEALED): 1})
+    delivery = _Delivery(WarrantId(entry.warrant), in_period, in_part=False, tally=tally)
+    delivery.is_reveal = True
+    count.under_way[Handle(entry.receipt)] = delivery
 
 
 def _release(count: Count, entry: ReleaseEntry, sealed: Sealed, *, is_open: bool) -> None:
@@ -210,12 +217,12 @@ def _end(count: Count, delivery: _Delivery, ending: Ending) -> None:
     order = _order(count, delivery.warrant)
     if ending is Ending.NOT_SENT:
         delivery.tally.clear()
-    else:
+    elif not delivery.is_reveal:
         order.disclosures += 1
         order.in_part |= delivery.in_part or ending is not Ending.COMPLETE
     if delivery.in_period:
         order.tally.update(delivery.tally)
-        order.tally[Key(What.ENDED, ending)] += 1
+        order.tally[Key(What.ENDED, ending)] += not delivery.is_reveal
 
 
 def _withheld_fields(tally: Tally, sealed: Sealed, authorised: int) -> int:
@@ -260,17 +267,11 @@ def _lacking(tally: Tally, sealed: Sealed) -> bool:
     return any(sum(sealed.withheld.get(reason, {}).values()) for reason in _LACKING)
 
 
-def _tally(count: Count, warrant: str, at: str, key: Key) -> None:
-    if _in_period(count, at):
-        _order(count, WarrantId(warrant)).tally[key] += 1
-
-
 def _order(count: Count, warrant: WarrantId) -> Order:
-    """Give the order; of one that no entry describes a stray, which no table will show."""
-    known = count.orders.get(warrant)
-    if known is not None:
-        return known
-    return count.strays.setdefault(warrant, Order(InstrumentName(""), "", (), 0))
+    order = count.orders.get(warrant)
+    if order is None:
+        order = count.orders[warrant] = Order()
+    return order
 
 
 def _in_period(count: Count, at: str) -> bool:

@@ -45,13 +45,9 @@ _CATEGORIES: Final = (
     "An order that asks for several categories is in the row of each, so these rows add up to more "
     "than the total. Disclosures are not told apart by category."
 )
-_PEOPLE_EXACT: Final = (
-    "People are counted by keyed commitments to the identifiers that orders name: one that several "
-    "orders name counts once in each total."
-)
-_PEOPLE_NAMED: Final = (
-    "People are counted by how many identifiers each order names, where the log no longer opens "
-    "which: one that several such orders name counts more than once."
+_PEOPLE: Final = (
+    "People are counted as the identifiers that each order names. The log does not let anybody see "
+    "that two orders are about the same person, so whoever several orders name counts for each."
 )
 _OPERATIONS: Final = (
     "Refusals and freezes are of all requests and of the whole deployment, whichever orders they "
@@ -106,9 +102,9 @@ def make_document(count: Count, query: Query, as_of: Instant, source: Source) ->
         "countries": sorted(query.countries) or None,
         "log": {"size": count.size, "root": source.root, "checkpoint": source.checkpoint},
         "form": _form(query, as_of),
-        "people": "identifiers-named" if table.people_by_name else "identifiers",
+        "people": "identifiers-by-order",
         "uncounted": uncounted,
-        "notes": list(_notes(form, table, uncounted)),
+        "notes": list(_notes(form, uncounted)),
         "cells": [
             {
                 "country": cell.scope.country or None,
@@ -171,11 +167,12 @@ def _uncounted(count: Count, orders: Iterable[Order], *, internal: bool) -> dict
         "orders_without_registration": sum(order.registered_at is None for order in orders),
     }
     if internal:
-        return {**numbers, "orders_without_entry": len(count.strays)}
+        unknown = sum(not order.is_known for order in count.orders.values())
+        return {**numbers, "orders_without_entry": unknown}
     return {name: number > 0 for name, number in numbers.items()}
 
 
-def _notes(form: Form, table: Table, uncounted: Mapping[str, int]) -> Iterator[dict[str, str]]:
+def _notes(form: Form, uncounted: Mapping[str, int]) -> Iterator[dict[str, str]]:
     if isinstance(form, Exact):
         yield {"about": "audience", "says": _SECRECY_INTERNAL}
         yield {"about": "numbers", "says": _EXACT}
@@ -189,8 +186,7 @@ def _notes(form: Form, table: Table, uncounted: Mapping[str, int]) -> Iterator[d
     yield {"about": "period", "says": _PERIOD}
     if not isinstance(form, Banded):
         yield {"about": "categories", "says": _CATEGORIES}
-        says = _PEOPLE_NAMED if table.people_by_name else _PEOPLE_EXACT
-        yield {"about": "people", "says": says}
+        yield {"about": "people", "says": _PEOPLE}
         yield {"about": "operations", "says": _OPERATIONS}
     for name, number in uncounted.items():
         if number:

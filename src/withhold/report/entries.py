@@ -12,16 +12,16 @@ Counts: TypeAlias = dict[str, int]
 
 
 class WarrantEntry(msgspec.Struct, tag="warrant", frozen=True):
-    """A change of an order."""
+    """A change of an order. One that ends access says no more than that: it must not wait."""
 
     at: str
     warrant: str
     event: str
     state: str
-    instrument: str
-    jurisdiction: str
-    categories: list[str]
-    targets: int
+    instrument: str | None = None  # None: nor is anything said of what follows
+    jurisdiction: str = ""
+    categories: list[str] = []
+    targets: int = 0
     secrecy_until: str | None = None
 
 
@@ -77,10 +77,11 @@ class FreezeEntry(msgspec.Struct, tag="freeze", frozen=True):
 
 
 class RevealEntry(msgspec.Struct, tag="reveal", frozen=True):
-    """A token's value, disclosed or refused."""
+    """A token's value, released for sending; a closing says what became of it."""
 
     at: str
     warrant: str
+    receipt: str
     outcome: str
 
 
@@ -109,7 +110,6 @@ class Sealed(msgspec.Struct, frozen=True):
     does not say it.
     """
 
-    targets: list[str] = []
     unauthorised: Counts = {}
     withheld: dict[str, Counts] = {}
     requested: int | None = None

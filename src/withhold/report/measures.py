@@ -83,7 +83,8 @@ MEANINGS: Final[Mapping[Measure, Meaning]] = {
     ),
     Measure.PEOPLE_AFFECTED: Meaning(
         "People affected",
-        "identifiers that orders complied with name; whoever is named by two of them counts twice",
+        "identifiers that the orders complied with name, order by order: whoever is named by two "
+        "identifiers, or by two orders, counts twice",
     ),
     Measure.DISCLOSURES_MADE: Meaning(
         "Disclosures", "requests of the period whose answer was released and not held back"
