@@ -78,7 +78,7 @@ class KeyFolder:
         self._seen_ns = self._clock_ns()
         try:
             stamp = _stamp(self._folder)
-            if stamp != self._stamp or self._complained:
+            if stamp != self._stamp:
                 self._ring = load_keys(self._folder)
         except KeyUnavailable as error:
             if not self._complained:
