@@ -141,6 +141,11 @@ class Plane:
         return [each.entry for each in self.database.log if each.entry.receipt is not None]
 
 
+async def kinds(it: Plane) -> list[tuple[EntryType, str]]:
+    """Give type and outcome of what `entries` gives."""
+    return [(each.type, each.public["outcome"]) for each in await it.entries()]
+
+
 def change() -> Entry:
     """Make the entry of some change of the warrant."""
     return Entry(EntryType.WARRANT, print_instant(NOW), {"event": "changed"})

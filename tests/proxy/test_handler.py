@@ -20,19 +20,24 @@ from tests.proxy.plane import (
     WARRANT,
     Says,
     caller,
+    change,
+    kinds,
     plane,
     says,
 )
 from tests.warrants import APPROVER, INTAKE, approved, payload
 from withhold.deployment.model import Limits
 from withhold.digest import digest_of
+from withhold.ledger.entry import Entry, EntryType
+from withhold.ledger.receipt import ReceiptId, commit_body, handle_of
 from withhold.names import Role, State, StoreName, WarrantId
-from withhold.ports import Freeze, Registered
-from withhold.receipt import Stage
+from withhold.ports import Condition, Freeze, Registered
 from withhold.warrant.model import Signer
 from withhold.warrant.signed import parse_signed
 
 TOKENIZED = "tok_ip_"
+WHOLE = [(EntryType.RELEASE, "disclosed"), (EntryType.CLOSING, "complete")]
+STREAM = [(EntryType.OPENING, "disclosed"), (EntryType.CLOSING, "complete")]
 
 
 def is_problem(response: Any, status: int, code: str) -> bool:  # noqa: ANN401 - httpx's
@@ -56,21 +61,29 @@ async def test_discloses_what_is_covered_and_withholds_the_rest(tmp_path: Path) 
         assert dict(response.headers) == {
             "content-type": "application/json",
             "withhold-receipt": "R-00000000000000000000000001",
-            "withhold-allowlist": it.receipts[0].allowlist,
+            "withhold-allowlist": (await it.entries())[0].public["allowlist"],
             "content-digest": digest_of(response.content),
             "content-length": str(len(response.content)),
             "cache-control": "no-store",
         }
-        [receipt] = it.receipts
-        assert receipt.stage is Stage.RELEASE
-        assert receipt.outcome == "disclosed"
-        assert receipt.at == "2026-11-18T11:06:40Z"
-        assert (receipt.warrant, receipt.caller) == (WARRANT, "disclosure-service")
-        assert receipt.resource == "shop/account"
-        assert receipt.warrant_digest == digest_of(payload(valid=json.loads(_valid())))
-        assert receipt.content_digest == digest_of(response.content)
-        assert receipt.size_bytes == len(response.content)
-        assert receipt.software == "withhold/test"
+        release, closing = await it.entries()
+        assert release.type is EntryType.RELEASE
+        assert release.at == "2026-11-18T11:06:40Z"
+        assert release.warrant == WARRANT
+        assert release.receipt == handle_of(ReceiptId(response.headers["withhold-receipt"]))
+        assert release.public["outcome"] == "disclosed"
+        assert release.public["resource"] == "shop/account"
+        assert release.public["software"] == "withhold/test"
+        assert release.public["warrant_digest"] == digest_of(payload(valid=json.loads(_valid())))
+        assert release.public["size_bytes"] == len(response.content)
+        assert release.public["authorised"] == {"disclose": 3, "tokenize": 1}
+        assert release.sealed["caller"] == "disclosure-service"
+        assert release.sealed["unauthorised"] == {"not-in-instrument": 1}
+        assert release.sealed["store_status"] == 200
+        assert (closing.type, closing.receipt) == (EntryType.CLOSING, release.receipt)
+        assert (closing.warrant, closing.at) == (WARRANT, release.at)
+        assert closing.public == {"outcome": "complete", "size_bytes": len(response.content)}
+        assert closing.sealed == {}
 
 
 def _valid() -> str:
@@ -134,14 +147,15 @@ async def test_does_not_call_the_store_where_nothing_is_covered(tmp_path: Path) 
         nothing = await it.account(Withhold_Fields='"$.note"')
         assert (notes.content, nothing.content) == (b"[]", b"{}")
         assert it.shop.heard == []
-        assert [receipt.outcome for receipt in it.receipts] == ["disclosed", "disclosed"]
+        assert await kinds(it) == [*WHOLE, *WHOLE]
 
 
 async def test_an_absent_answer_is_the_empty_root(tmp_path: Path) -> None:
     async with plane(tmp_path, says({"canary": 1}, 404)) as it:
         response = await it.account()
         assert (response.status_code, response.content) == (200, b"{}")
-        assert it.receipts[0].outcome == "disclosed"
+        assert await kinds(it) == WHOLE
+        assert (await it.entries())[0].sealed["store_status"] == 404
 
 
 async def test_the_token_key_is_made_only_where_an_address_is_tokenized(tmp_path: Path) -> None:
@@ -208,14 +222,14 @@ async def test_unknown_unnamed_and_never_registered_look_alike(tmp_path: Path) -
         unknown = await it.account(Withhold_Warrant="W-never")
         unnamed = await it.account(Authorization=f"Bearer {OTHER_TOKEN}")
         await it.registry.register(
-            Registered(WarrantId("W-bad"), b"canary", digest_of(b""), State.ACTIVE)
+            Registered(WarrantId("W-bad"), b"canary", digest_of(b""), State.ACTIVE), change()
         )
         broken = await it.account(Withhold_Warrant="W-bad")
         for response in (unknown, unnamed, broken):
             assert is_problem(response, 403, "warrant-unknown")
         assert unknown.content == unnamed.content == broken.content
         assert dict(unknown.headers) == dict(unnamed.headers) == dict(broken.headers)
-        assert it.receipts == []
+        assert await it.entries() == []
 
 
 async def test_for_an_unnamed_caller_a_suspended_warrant_is_unknown_too(tmp_path: Path) -> None:
@@ -254,7 +268,8 @@ async def test_a_warrant_that_waits_for_its_approval_is_not_active(tmp_path: Pat
     async with plane(tmp_path) as it:
         document = INTAKE.sign(payload(id="W-waits", valid=json.loads(_valid())))
         digest = parse_signed(document).warrant.digest
-        await it.registry.register(Registered(WarrantId("W-waits"), document, digest, State.ACTIVE))
+        waits = Registered(WarrantId("W-waits"), document, digest, State.ACTIVE)
+        await it.registry.register(waits, change())
         it.standing.poll()
         response = await it.account(Withhold_Warrant="W-waits")
         assert is_problem(response, 403, "warrant-not-active")
@@ -265,7 +280,7 @@ async def test_an_approval_of_a_moment_ago_counts(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
         await it.move(State.SUSPENDED)
         assert is_problem(await it.account(), 403, "warrant-not-active")
-        await it.registry.move(WarrantId(WARRANT), frozenset(State), State.ACTIVE)
+        await it.registry.move(WarrantId(WARRANT), frozenset(State), State.ACTIVE, change())
         assert (await it.account()).status_code == 200
 
 
@@ -273,7 +288,8 @@ async def test_a_document_under_another_id_is_no_warrant(tmp_path: Path) -> None
     async with plane(tmp_path) as it:
         document = approved(valid=json.loads(_valid()))
         digest = parse_signed(document).warrant.digest
-        await it.registry.register(Registered(WarrantId("W-copy"), document, digest, State.ACTIVE))
+        copy = Registered(WarrantId("W-copy"), document, digest, State.ACTIVE)
+        await it.registry.register(copy, change())
         it.standing.poll()
         response = await it.account(Withhold_Warrant="W-copy")
         assert is_problem(response, 403, "warrant-unknown")
@@ -294,7 +310,7 @@ async def test_a_subject_that_is_no_target_is_not_asked_for(tmp_path: Path) -> N
         response = await it.account("@bob-canary:example.test")
         assert is_problem(response, 403, "not-a-target")
         assert it.shop.heard == []
-        assert it.receipts == []
+        assert await it.entries() == []
 
 
 @pytest.mark.parametrize(
@@ -307,13 +323,13 @@ async def test_a_subject_that_is_no_target_is_not_asked_for(tmp_path: Path) -> N
 )
 async def test_a_freeze_stops_everything_it_holds(tmp_path: Path, freeze: Freeze) -> None:
     async with plane(tmp_path) as it:
-        await it.registry.freeze(Freeze(store=StoreName("other")))
+        await it.registry.freeze(Freeze(store=StoreName("other")), change())
         it.standing.poll()
         assert (await it.account()).status_code == 200
-        await it.registry.freeze(freeze)
+        await it.registry.freeze(freeze, change())
         it.standing.poll()
         assert is_problem(await it.account(), 503, "frozen")
-        await it.registry.thaw(freeze)
+        await it.registry.thaw(freeze, change())
         it.standing.poll()
         assert (await it.account()).status_code == 200
 
@@ -365,9 +381,18 @@ async def test_a_fault_of_the_store_is_told_and_leaves_a_receipt(
     async with plane(tmp_path, shop, limits=Limits(max_answer_bytes=10_000)) as it:
         response = await it.account()
         assert is_problem(response, status, code)
-        [receipt] = it.receipts
-        assert (receipt.stage, receipt.outcome) == (Stage.RELEASE, code)
-        assert (receipt.size_bytes, receipt.content_digest) == (0, None)
+        assert await kinds(it) == [(EntryType.FAILURE, code)]
+        [failure] = await it.entries()
+        assert (failure.public["size_bytes"], failure.public["body"]) == (0, None)
+        assert failure.public["disclosed"] == {}
+        answered = None if code == "store-too-large" else await _status_of(shop)  # refused unheard
+        assert failure.sealed["store_status"] == answered
+        assert failure.sealed["caller"] == "disclosure-service"
+
+
+async def _status_of(shop: Says) -> int:
+    """Give the status with which a store answers."""
+    return (await shop(Request({"type": "http"}))).status_code
 
 
 async def test_a_whole_answer_takes_no_longer_than_it_may(tmp_path: Path) -> None:
@@ -384,7 +409,7 @@ async def test_a_whole_answer_takes_no_longer_than_it_may(tmp_path: Path) -> Non
     limits = Limits(store_timeout_s=5.0, answer_timeout_s=0.2)
     async with plane(tmp_path, say, limits=limits) as it:
         assert is_problem(await it.account(), 504, "store-timeout")
-        assert it.receipts[0].outcome == "store-timeout"
+        assert await kinds(it) == [(EntryType.FAILURE, "store-timeout")]
 
 
 async def test_a_large_answer_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -398,6 +423,8 @@ async def test_a_store_that_is_not_deployed_has_failed(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
         object.__setattr__(it.room, "stores", {})
         assert is_problem(await it.account(), 502, "store-failed")
+        [failure] = await it.entries()
+        assert failure.sealed["store_status"] is None
 
 
 # --- Faults of our own ---------------------------------------------------------------------------
@@ -433,7 +460,7 @@ async def test_knowledge_older_than_half_a_second_is_none(tmp_path: Path) -> Non
 async def test_a_warrant_closed_a_moment_ago_is_not_active(tmp_path: Path) -> None:
     """Its key is gone already, and the node has not heard why."""
     async with plane(tmp_path) as it:
-        await it.registry.move(WarrantId(WARRANT), frozenset(State), State.CLOSED)
+        await it.registry.move(WarrantId(WARRANT), frozenset(State), State.CLOSED, change())
         it.database.token_keys[WarrantId(WARRANT)] = None
         assert is_problem(await it.account(), 403, "warrant-not-active")
 
@@ -478,12 +505,12 @@ async def test_a_warrant_revoked_while_the_store_answers_releases_nothing(
 ) -> None:
     async def revoked_meanwhile(_request: Request) -> Response:
         # This node does not hear of it: the ledger's own transaction finds it.
-        await it.registry.move(WarrantId(WARRANT), frozenset(State), state)
+        await it.registry.move(WarrantId(WARRANT), frozenset(State), state, change())
         return JSONResponse(ACCOUNT)
 
     async with plane(tmp_path, revoked_meanwhile) as it:
         assert is_problem(await it.account(), 403, "warrant-not-active")
-        assert it.receipts == []
+        assert await it.entries() == []
 
 
 async def test_a_freeze_while_the_store_answers_releases_nothing(tmp_path: Path) -> None:
@@ -494,7 +521,7 @@ async def test_a_freeze_while_the_store_answers_releases_nothing(tmp_path: Path)
 
     async with plane(tmp_path, frozen_meanwhile) as it:
         assert is_problem(await it.account(), 503, "frozen")
-        assert it.receipts == []
+        assert await it.entries() == []
 
 
 async def test_a_freeze_while_the_receipt_is_written_lets_nothing_out(tmp_path: Path) -> None:
@@ -502,18 +529,19 @@ async def test_a_freeze_while_the_receipt_is_written_lets_nothing_out(tmp_path: 
         ledger = it.parts.ledger
         append = ledger.append
 
-        async def slow(*entry: Any) -> None:  # noqa: ANN401 - passed on
-            await append(*entry)
+        async def slow(entry: Entry, condition: Condition | None = None) -> int:
+            index = await append(entry, condition)
             (tmp_path / "freezes" / "everything").touch()
             it.standing.poll()
+            return index
 
         vars(ledger)["append"] = slow
         assert is_problem(await it.account(), 503, "frozen")
-        assert [(r.stage, r.outcome) for r in it.receipts] == [
-            (Stage.RELEASE, "disclosed"),
-            (Stage.CLOSING, "incomplete"),
-        ]
-        assert len({receipt.id for receipt in it.receipts}) == 1
+        release, closing = await it.entries()
+        assert (release.type, release.public["outcome"]) == (EntryType.RELEASE, "disclosed")
+        assert closing.type is EntryType.CLOSING
+        assert closing.public == {"outcome": "not-sent", "size_bytes": 0}
+        assert release.receipt == closing.receipt
 
 
 # --- Pages ---------------------------------------------------------------------------------------
@@ -563,9 +591,18 @@ async def test_walks_the_pages_and_answers_once(tmp_path: Path) -> None:
             "dir=f&limit=2&from=canary-1",
             "dir=f&limit=2&from=canary-2",
         ]
-        [receipt] = it.receipts
-        assert (receipt.records_seen, receipt.records_disclosed) == (8, 6)
-        assert receipt.withheld == {"not-a-target": 1, "out-of-period": 1}
+        release, _closing = await it.entries()
+        assert release.public["disclosed"] == {
+            "$.opened": 1,
+            "$.shop": 1,
+            "$.orders[*].at": 3,
+            "$.orders[*].sum": 3,
+            "$.orders[*].who": 3,
+        }
+        assert release.public["records_disclosed"] == 4  # of three pages, one answer
+        assert release.sealed["records_seen"] == 8
+        withheld = {"not-a-target": {"$.orders[*]": 1}, "out-of-period": {"$.orders[*]": 1}}
+        assert release.sealed["withheld"] == withheld
 
 
 async def test_a_warrant_that_is_suspended_meanwhile_asks_for_no_further_page(
@@ -590,10 +627,10 @@ async def test_streams_a_line_for_each_page(tmp_path: Path) -> None:
         lines = [json.loads(line) for line in response.content.splitlines()]
         assert [line.get("shop") for line in lines] == [None, "Other"]
         assert [line["orders"] for line in lines] == [[kept(1)], [kept(4), kept(5)]]
-        opening, closing = it.receipts
-        assert (opening.stage, closing.stage) == (Stage.OPENING, Stage.CLOSING)
-        assert closing.outcome == "disclosed"
-        assert closing.content_digest == digest_of(response.content)
+        assert await kinds(it) == STREAM
+        closing = (await it.entries())[1].public
+        receipt = ReceiptId(response.headers["withhold-receipt"])
+        assert closing["body"] == commit_body(receipt, digest_of(response.content))
 
 
 async def test_no_page_at_all_is_the_empty_root(tmp_path: Path) -> None:
@@ -655,7 +692,7 @@ async def test_an_answer_is_never_cut_short(
     caplog.set_level(logging.INFO)
     async with plane(tmp_path, shop, limits=Limits(max_answer_bytes=10_000)) as it:
         assert is_problem(await it.get(ORDERS), 502, code)
-        assert it.receipts[0].outcome == code
+        assert await kinds(it) == [(EntryType.FAILURE, code)]
     assert causes(caplog) == [cause]
 
 

@@ -103,8 +103,7 @@ async def _deliver_pages(delivery: Delivery, store: Heard, page: Page) -> Sent:
     allowlist = delivery.disclosure.allowlist
     limits = delivery.limits
     size_bytes = 0
-    tally = Tally()
-    kept: list[bytes] = []
+    kept: list[Minimized] = []
     pages = walk(store, allowlist.resource, page, delivery.params, limits.max_answer_bytes)
     async with _deadline(limits.answer_timeout_s), aclosing(pages):
         async for body in pages:
@@ -112,11 +111,9 @@ async def _deliver_pages(delivery: Delivery, store: Heard, page: Page) -> Sent:
             size_bytes += len(body)
             if size_bytes > limits.max_answer_bytes:
                 raise StoreTooLarge("the store's pages together are larger than the limit")
-            minimized = await minimize(delivery.minimizer, body)
-            tally.add(minimized.tally)
-            if minimized.body is not None:
-                kept.append(minimized.body)
-    return await _send_whole(delivery, join_pages(allowlist, kept) if kept else None, tally)
+            kept.append(await minimize(delivery.minimizer, body))
+    joined = join_pages(allowlist, kept)
+    return await _send_whole(delivery, joined.body, joined.tally)
 
 
 async def _deliver_pages_as_lines(delivery: Delivery, store: Heard, page: Page) -> Sent:

@@ -5,14 +5,17 @@ store. A catalogue declares no cursor as a field, and no path of a paged resourc
 by data before an array: two pages could hide each other's members.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
 
 from withhold.allowlist.model import Allowlist
+from withhold.catalogue.model import Resource
 from withhold.errors import Malformed
+from withhold.minimize.minimizer import Minimized
+from withhold.minimize.tally import Tally
 from withhold.paths import Names, Path, Wild
 
 MAX_CURSOR_BYTES: Final = 4 * 2**10
@@ -45,12 +48,56 @@ def cursor_of(body: bytes, next_at: Names) -> str | None:
     raise Malformed(message, cause="cursor")
 
 
-def join_pages(allowlist: Allowlist, pages: Sequence[bytes]) -> bytes:
-    """Join minimized pages into one answer. `pages`: compact JSON objects, as the minimizer prints.
+def join_pages(allowlist: Allowlist, pages: Sequence[Minimized]) -> Minimized:
+    """Join minimized pages into one answer. `pages`: JSON objects, as the minimizer prints them.
 
-    The outermost arrays are concatenated; of any other leaf the first page that has it counts.
+    The outermost arrays are concatenated; of any other leaf the first page that has it counts. What
+    the tally says was disclosed is what the joined answer holds: how many pages there were is the
+    store's affair (law 2). What was seen and withheld it says of all pages.
     """
-    return _join([entry.field.path for entry in allowlist.leaves], list(pages))
+    bodies = [page.body for page in pages if page.body is not None]
+    tally = _join_tallies(allowlist, [page.tally for page in pages])
+    tally.records_disclosed -= _surplus(allowlist.resource, bodies)
+    if not bodies:
+        return Minimized(None, tally)
+    return Minimized(_join([entry.field.path for entry in allowlist.leaves], bodies), tally)
+
+
+def _join_tallies(allowlist: Allowlist, tallies: Iterable[Tally]) -> Tally:
+    """Add tallies up; a leaf outside every array counts once, at its first page's label."""
+    single = {
+        entry.field.label: entry.field.path
+        for entry in allowlist.leaves
+        if Wild.ELEMENTS not in entry.field.path
+    }
+    had: set[Path] = set()
+    joined = Tally()
+    for tally in tallies:
+        joined.add(tally)
+        for label in tally.disclosed.keys() & single.keys():
+            if single[label] in had:
+                joined.disclosed[label] -= tally.disclosed[label]
+            had.add(single[label])
+    joined.disclosed = +joined.disclosed  # no count is zero
+    return joined
+
+
+def _surplus(resource: Resource, bodies: Sequence[bytes]) -> int:
+    """Count how often a record outside every array, such as `$`, stands again on a later page."""
+    single = [record.each for record in resource.records if Wild.ELEMENTS not in record.each]
+    times = (sum(_stands(each, body) for body in bodies) for each in single)
+    return sum(max(0, count - 1) for count in times)
+
+
+def _stands(path: Path, body: bytes) -> bool:
+    """Tell whether something stands at a path of names."""
+    found = body
+    for name in path:
+        members = _members(found)
+        if name not in members:
+            return False
+        found = bytes(members[str(name)])
+    return True
 
 
 def _join(paths: Sequence[Path], pages: list[bytes]) -> bytes:
