@@ -4,6 +4,7 @@ Registry, ledger and token keys are their twins in memory, whose faults can be c
 an app behind the real HTTP adapter. `Plane.poll` is when this node looks at states and freezes.
 """
 
+import asyncio
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -67,6 +68,7 @@ ACCOUNT = {
     "note": "canary-note",
     "undeclared": {"canary": ["canary-value"]},
 }
+CLOSED_S = 5.0
 
 Says = Callable[[Request], Awaitable[Response]]
 
@@ -139,6 +141,15 @@ class Plane:
         """Give what the ledger holds of disclosures, once every closing is there."""
         await self.parts.closings.drain()
         return [each.entry for each in self.database.log if each.entry.receipt is not None]
+
+    async def closed(self) -> list[Entry]:
+        """Do as `entries`, behind a server: it may still be at what a client has read."""
+        async with asyncio.timeout(CLOSED_S):
+            while True:
+                found = await self.entries()
+                if len(found) == 2 * len({each.receipt for each in found}):
+                    return found
+                await asyncio.sleep(0)
 
 
 async def kinds(it: Plane) -> list[tuple[EntryType, str]]:

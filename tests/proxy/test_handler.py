@@ -31,7 +31,7 @@ from withhold.digest import digest_of
 from withhold.ledger.entry import Entry, EntryType
 from withhold.ledger.receipt import ReceiptId, commit_body, handle_of
 from withhold.names import Role, State, StoreName, WarrantId
-from withhold.ports import Condition, Freeze, Registered
+from withhold.ports import Freeze, Registered
 from withhold.warrant.model import Signer
 from withhold.warrant.signed import parse_signed
 
@@ -529,8 +529,8 @@ async def test_a_freeze_while_the_receipt_is_written_lets_nothing_out(tmp_path: 
         ledger = it.parts.ledger
         append = ledger.append
 
-        async def slow(entry: Entry, condition: Condition | None = None) -> int:
-            index = await append(entry, condition)
+        async def slow(entry: Entry, *rest: Any, **named: Any) -> int:  # noqa: ANN401 - passed on
+            index = await append(entry, *rest, **named)
             (tmp_path / "freezes" / "everything").touch()
             it.standing.poll()
             return index
