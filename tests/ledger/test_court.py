@@ -37,6 +37,7 @@ from tests.ledger.logs import (
     signer_of,
     witness_of,
 )
+from withhold.digest import digest_of
 from withhold.errors import Unproven
 from withhold.ledger.court import NO_ENTRY, Verified, verify_body, verify_exhibit
 from withhold.ledger.entry import Entry, EntryType, Json, leaf_of, write_entry
@@ -54,11 +55,15 @@ WITNESS, STRANGER = witness_of("witness.example/w"), witness_of("witness.example
 
 
 def verify(exhibit: Exhibit, **named: Json) -> Verified:
-    return verify_exhibit(print_exhibit(exhibit), KEYS, **named)
+    return verify_exhibit(print_exhibit(exhibit), ORIGIN, KEYS, **named)
+
+
+def check_body(found: Verified, body: bytes = BODY) -> None:
+    verify_body(found.facts, digest_of(body), len(body))
 
 
 def test_a_whole_file_verifies() -> None:
-    found = verify_exhibit(FILE, KEYS)
+    found = verify_exhibit(FILE, ORIGIN, KEYS)
     assert found.checkpoint.size == len(ENTRIES)
     assert found.remarks == ()
     assert [each.key for each in found.signed] == KEYS
@@ -70,7 +75,7 @@ def test_a_whole_file_verifies() -> None:
         "approved",
         "revoked",
     ]
-    verify_body(found.facts, BODY)
+    check_body(found)
 
 
 def test_nothing_but_this_case_is_in_it() -> None:
@@ -83,12 +88,12 @@ def test_every_flipped_bit_is_found_or_changes_nothing() -> None:
     """The file is read as what it means: a space more is no other file, all else is refused."""
     # A small one: the file of a release alone, in a log of two.
     small = print_exhibit(Case((APPROVED, receipt())).exhibit())
-    verify_exhibit(small, KEYS)
+    verify_exhibit(small, ORIGIN, KEYS)
     meant = parse_exhibit(small)
     accepted = 0
     for flipped in flips(small):
         try:
-            verify_exhibit(flipped, KEYS)
+            verify_exhibit(flipped, ORIGIN, KEYS)
         except Unproven:
             continue
         assert parse_exhibit(flipped) == meant
@@ -108,7 +113,7 @@ def test_every_member_is_signed() -> None:
             data = json.dumps(copy).encode()
             if copy != found:
                 with pytest.raises(Unproven):
-                    verify_exhibit(data, KEYS)
+                    verify_exhibit(data, ORIGIN, KEYS)
 
 
 def _paths(node: Json, above: tuple[Json, ...] = ()) -> Iterator[tuple[Json, ...]]:
@@ -151,7 +156,9 @@ def _longer(copy: Json, path: tuple[Json, ...]) -> None:
 def test_how_the_json_is_laid_out_makes_no_difference() -> None:
     members = list(json.loads(FILE).items())
     random.Random(7).shuffle(members)
-    assert verify_exhibit(json.dumps(dict(members)).encode(), KEYS).facts == facts_of(EXHIBIT)
+    assert verify_exhibit(json.dumps(dict(members)).encode(), ORIGIN, KEYS).facts == facts_of(
+        EXHIBIT
+    )
 
 
 def test_an_implementation_of_other_origin_accepts_each_proof() -> None:
@@ -169,29 +176,32 @@ def test_an_implementation_of_other_origin_accepts_each_proof() -> None:
 def test_keys_in_the_file_vouch_for_nothing() -> None:
     forger = signer_of(ORIGIN, 9)
     forged = print_exhibit(Case(signers=[forger]).exhibit())
-    assert verify_exhibit(forged, [forger.verifier_key]).remarks == ()
+    assert verify_exhibit(forged, ORIGIN, [forger.verifier_key]).remarks == ()
     with pytest.raises(Unproven, match="no signature of a known key"):
-        verify_exhibit(forged, KEYS)
+        verify_exhibit(forged, ORIGIN, KEYS)
 
 
 def test_a_key_of_another_log_proves_nothing_here() -> None:
-    for keys in ([], [signer_of("log.example/other").verifier_key]):
-        with pytest.raises(Unproven, match="of another log"):
-            verify_exhibit(FILE, keys)
+    other = signer_of("log.example/other")
+    with pytest.raises(Unproven, match="of another log"):
+        verify_exhibit(FILE, other.name, [other.verifier_key])
+    for keys in ([], [other.verifier_key]):
+        with pytest.raises(Unproven, match="no signature of a known key"):
+            verify_exhibit(FILE, ORIGIN, keys)
 
 
 def test_one_of_several_keys_is_enough_and_a_bad_signature_is_not() -> None:
     newer = signer_of(ORIGIN, 5)
     both = Case(signers=[SIGNER, newer]).exhibit()
     for keys in ([SIGNER], [newer], [SIGNER, newer]):
-        found = verify_exhibit(print_exhibit(both), [each.verifier_key for each in keys])
+        found = verify_exhibit(print_exhibit(both), ORIGIN, [each.verifier_key for each in keys])
         assert len(found.signed) == len(keys)
     bad = replace(
         both, signatures=(both.signatures[0], replace(both.signatures[1], value=bytes(64)))
     )
     assert len(verify(bad).signed) == 1  # of the other key nobody asked
     with pytest.raises(Unproven, match="not as the log signed it"):
-        verify_exhibit(print_exhibit(bad), [SIGNER.verifier_key, newer.verifier_key])
+        verify_exhibit(print_exhibit(bad), ORIGIN, [SIGNER.verifier_key, newer.verifier_key])
 
 
 def test_witnesses_that_are_asked_for_must_have_signed() -> None:
@@ -212,42 +222,42 @@ def test_witnesses_that_are_asked_for_must_have_signed() -> None:
 
 
 def test_a_trusted_checkpoint_of_the_same_size_must_be_the_same() -> None:
-    assert verify(EXHIBIT, trusted=checkpoint_of(CASE.log, SIGNER)).remarks == ()
+    assert verify(EXHIBIT, trusted=[checkpoint_of(CASE.log, SIGNER)]).remarks == ()
     forked = checkpoint_of(log_of(entries_of(len(ENTRIES))), SIGNER)
     with pytest.raises(Unproven, match="two histories"):
-        verify(EXHIBIT, trusted=forked)
+        verify(EXHIBIT, trusted=[forked])
 
 
 @pytest.mark.parametrize(("size", "says"), [(3, "is larger than"), (99, "is smaller than")])
 def test_what_a_checkpoint_of_another_size_leaves_open_is_said(size: int, says: str) -> None:
-    (remark,) = verify(EXHIBIT, trusted=checkpoint_of(log_of(entries_of(size)), SIGNER)).remarks
+    (remark,) = verify(EXHIBIT, trusted=[checkpoint_of(log_of(entries_of(size)), SIGNER)]).remarks
     assert says in remark
 
 
 def test_a_trusted_checkpoint_is_this_logs() -> None:
     stranger = checkpoint_of(CASE.log, signer_of(ORIGIN, 9))
     with pytest.raises(Unproven, match="no signature of a known key"):
-        verify(EXHIBIT, trusted=stranger)
+        verify(EXHIBIT, trusted=[stranger])
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b"\n", BODY[:-1]], ids=["none", "longer", "shorter"])
 def test_another_body_is_not_the_one_that_was_released(body: bytes) -> None:
     with pytest.raises(Unproven, match="is not the one that was released"):
-        verify_body(facts_of(EXHIBIT), body)
+        check_body(verify(EXHIBIT), body)
 
 
 def test_without_the_id_nobody_can_try_bodies() -> None:
     found = verify(Case(receipt=None).exhibit())
     with pytest.raises(Unproven, match="does not hold the receipt's id"):
-        verify_body(found.facts, BODY)
+        check_body(found)
 
 
 def test_a_stream_commits_to_its_body_at_its_end() -> None:
     opening = receipt(EntryType.OPENING, released=NOTHING)
     ended = closing(stream=(ID, RELEASED))
-    verify_body(verify(Case((APPROVED, opening, ended)).exhibit()).facts, BODY)
+    check_body(verify(Case((APPROVED, opening, ended)).exhibit()))
     with pytest.raises(Unproven, match="commits to no body"):
-        verify_body(verify(Case((APPROVED, opening)).exhibit()).facts, BODY)
+        check_body(verify(Case((APPROVED, opening)).exhibit()))
 
 
 # --- What is said although it verifies ---

@@ -79,6 +79,9 @@ def test_a_warrant_may_end_after_a_disclosure_and_before_a_failure() -> None:
         pytest.param((receipt(), closing(), closing()), "more than its first", id="two closings"),
         pytest.param((receipt(), closing(receipt=OTHER)), "of another", id="another receipt's"),
         pytest.param(
+            (replace(receipt(), receipt=Handle("H-../../x")),), "no `receipt`", id="no handle"
+        ),
+        pytest.param(
             (receipt(), closing(warrant=WarrantId("W-2"))), "of another", id="another warrant's"
         ),
         pytest.param((receipt(), closing(stream=(ID, RELEASED))), "a stream's", id="no stream"),

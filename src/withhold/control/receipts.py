@@ -10,6 +10,7 @@ import json
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from withhold.control.entries import Act, entry_of_reading
 from withhold.control.exchange import MAX_REQUEST_BYTES, answer, read_body, read_nothing
 from withhold.control.parts import AUDIT, ControlParts, Routes
 from withhold.deployment.model import CallerEntry
-from withhold.errors import BadRequest, Denied
+from withhold.errors import BadRequest, Denied, LedgerUnavailable
 from withhold.kinds.form import Form
 from withhold.kinds.scalar import identity
 from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
@@ -178,6 +179,8 @@ class _Receipts:
             if note is None:
                 raise Denied("no-such-resource", "no witness has signed a checkpoint yet")
             return note
+        with suppress(LedgerUnavailable):  # what is owed is part of the warrant's story
+            await self._ledger.settle()
         frontier = await self._ledger.frontier()
         checkpoint = Checkpoint(self._parts.origin, frontier.size, frontier.root)
         return sign_checkpoint(checkpoint, self._parts.log_signers())

@@ -5,18 +5,18 @@ anew and led up to the one checkpoint that the log signed; the whole file is wha
 signed, so that nothing was left out; and what the entries say must be possible of one disclosure.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from withhold.digest import digest_of
 from withhold.errors import Unproven
 from withhold.ledger.checkpoint import Checkpoint, verify_checkpoint
 from withhold.ledger.exhibit import Exhibit, parse_exhibit, statement_of
 from withhold.ledger.facts import Facts, facts_of, is_before
 from withhold.ledger.note import Signed, VerifierKey, verify_signatures
 from withhold.ledger.proof import verify_proof
-from withhold.ledger.receipt import DISCLOSED, commit_body
+from withhold.ledger.receipt import DISCLOSED, Ending, commit_body
+from withhold.names import Digest
 
 NO_ENTRY: Final = "the file shows no entry about the warrant: under which order is not proved"
 
@@ -33,21 +33,21 @@ class Verified:
 
 def verify_exhibit(
     data: bytes,
+    origin: str,
     log_keys: Collection[VerifierKey],
     *,
     witness_keys: Collection[VerifierKey] = (),
-    trusted: bytes | None = None,
+    trusted: Iterable[bytes] = (),
 ) -> Verified:
     """Check everything that a file says of itself.
 
-    `log_keys`: of the one log whose name they bear, the retired ones too; `witness_keys`: each of
-    them must have signed the checkpoint; `trusted`: the note of a checkpoint that came another way.
+    `origin`, `log_keys`: the log's name, and its keys, the retired ones too; `witness_keys`: each
+    of them must have signed the checkpoint; `trusted`: notes of checkpoints that came another way.
     Raises: Unproven.
     """
     exhibit = parse_exhibit(data)
-    origins = {key.name for key in log_keys}
-    if origins != {exhibit.origin}:
-        raise Unproven("the file is of another log than the keys: its origin is not their name")
+    if exhibit.origin != origin:
+        raise Unproven("the file is of another log: its origin is not the one expected")
     # What is read of it, and printed, is what was signed: nothing is read before this.
     signed = _verify_statement(exhibit, log_keys)
     facts = facts_of(exhibit)
@@ -55,19 +55,19 @@ def verify_exhibit(
         verify_proof(
             each.proof,
             each.leaf,
-            exhibit.origin,
+            origin,
             log_keys,
             witness_keys=witness_keys,
             quorum=len({key.public_key for key in witness_keys}),
         )
     remarks = [*_remarks(facts)]
-    if trusted is not None:
-        remarks += _compare(facts, verify_checkpoint(trusted, exhibit.origin, log_keys))
+    for note in trusted:
+        remarks += _compare(facts, verify_checkpoint(note, origin, log_keys))
     return Verified(facts, facts.checkpoint, signed, tuple(remarks))
 
 
-def verify_body(facts: Facts, body: bytes) -> None:
-    """Check that this is the body that was released. Raises: Unproven."""
+def verify_body(facts: Facts, body: Digest, size_bytes: int) -> None:
+    """Check that this is the body that was released. `body`: its digest. Raises: Unproven."""
     released = facts.released
     if facts.receipt is None:
         raise Unproven(
@@ -76,8 +76,12 @@ def verify_body(facts: Facts, body: bytes) -> None:
         )
     if released.get("body") is None:
         raise Unproven("the log commits to no body: nothing left, or the stream's end is missing")
-    if commit_body(facts.receipt, digest_of(body)) != released["body"]:
-        raise Unproven(f"the body of {len(body)} bytes is not the one that was released")
+    if commit_body(facts.receipt, body) != released["body"]:
+        is_part = facts.closing is None or facts.closing.public["outcome"] != Ending.COMPLETE
+        raise Unproven(
+            f"the body of {size_bytes} bytes is not the one that was released",
+            "what broke off can't be compared: the commitment is to the whole" if is_part else "",
+        )
 
 
 def _verify_statement(exhibit: Exhibit, keys: Collection[VerifierKey]) -> tuple[Signed, ...]:

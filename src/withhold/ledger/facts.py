@@ -26,6 +26,7 @@ FIRST: Final = frozenset(
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 _RECEIPT: Final = re.compile(r"R-[a-z2-7]{26}", re.ASCII)
+_HANDLE: Final = re.compile(r"H-[a-z2-7]{26}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,10 @@ def _is_instant(found: Json) -> bool:
     return isinstance(found, str) and _INSTANT.fullmatch(found) is not None
 
 
+def _is_handle(found: Json) -> bool:
+    return isinstance(found, str) and _HANDLE.fullmatch(found) is not None
+
+
 def _is_ending(found: Json) -> bool:
     return isinstance(found, str) and found in set(Ending)
 
@@ -222,7 +227,7 @@ _RELEASED: Final[_Checks] = {
 }
 _RECEIPT_MEMBERS: Final[_Checks] = {
     **_RELEASED,
-    "receipt": _is_text,
+    "receipt": _is_handle,
     "outcome": _is_text,
     "warrant_digest": _is_text,
     "instrument": _is_text,
@@ -233,7 +238,7 @@ _RECEIPT_MEMBERS: Final[_Checks] = {
     "authorised": _is_counts,
 }
 _CLOSING: Final[_Checks] = {
-    "receipt": _is_text,
+    "receipt": _is_handle,
     "outcome": _is_ending,
     "size_bytes": _or_none(_is_count),
 }

@@ -1,0 +1,375 @@
+"""Receipts: what was disclosed, shown, proved to a court, and verified as a court does.
+
+`show` and `prove` ask a running Withhold (role `audit`). To verify takes the file and keys that
+came another way, and nothing else.
+"""
+
+import argparse
+import hashlib
+import json
+import shlex
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import rfc8785
+
+from withhold.commands.options import add_json
+from withhold.commands.service import Json, Unreachable, add_token_file, service
+from withhold.digest import digest_of
+from withhold.errors import BadRequest, Unproven
+from withhold.ledger.certificate import write_certificate
+from withhold.ledger.court import Verified, verify_body, verify_exhibit
+from withhold.ledger.entry import open_sealed
+from withhold.ledger.exhibit import MAX_EXHIBIT_BYTES, parse_exhibit, print_exhibit
+from withhold.ledger.facts import Facts, facts_of
+from withhold.ledger.lines import print_base64
+from withhold.ledger.note import MAX_NOTE_BYTES, KeyType, VerifierKey, parse_verifier_key
+from withhold.names import Digest
+from withhold.terminal import (
+    Exit,
+    Ink,
+    complain,
+    count,
+    out,
+    out_json,
+    paint,
+    printable,
+    table,
+    warn,
+)
+
+# Said of what nobody else has seen: whoever holds the log's key can keep two of it.
+UNWITNESSED: Final = "no witness and no trusted checkpoint was given"
+UNWITNESSED_HINT: Final = (
+    "--witness or --checkpoint: else the log may have been shown to others as another one"
+)
+
+_TARGET: Final = "--target is KIND=VALUE, such as phone=+442079460220"
+
+
+def add_arguments(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `show` and `prove` to the verbs of `withhold ledger`."""
+    showing = kinds.add_parser("show", help="list disclosures, or show one, or its sealed parts")
+    showing.add_argument(
+        "receipt",
+        nargs="?",
+        metavar="RECEIPT|INDEX",
+        help="a receipt's id (R-…), its handle (H-…), or an entry's index; without: list the last",
+    )
+    showing.add_argument(
+        "--sealed",
+        action="store_true",
+        help="open the sealed parts: who asked, what was withheld; the log says that you did",
+    )
+    showing.add_argument(
+        "--target",
+        metavar="KIND=VALUE",
+        help="ask whether this disclosure was about somebody; the log says that somebody asked",
+    )
+    showing.add_argument("--warrant", metavar="ID", help="list those under one warrant")
+    showing.add_argument("--since", metavar="INDEX", help="list those from this entry on")
+    showing.add_argument("--limit", metavar="N", help="list so many at most (default: 50)")
+    add_json(showing)
+    add_token_file(showing)
+    showing.set_defaults(run=_show)
+
+    proving = kinds.add_parser("prove", help="write a receipt as a file that proves itself")
+    proving.add_argument(
+        "receipt",
+        metavar="RECEIPT|INDEX",
+        help="a receipt's id (R-…: then the body can be checked, too), handle or index",
+    )
+    proving.add_argument(
+        "--out",
+        type=Path,
+        metavar="PROOF.json",
+        help="the file; its certificate, PROOF.html, lies beside it (default: H-….json)",
+    )
+    proving.add_argument(
+        "--witnessed",
+        action="store_true",
+        help="prove by the newest checkpoint that a witness signed",
+    )
+    add_json(proving)
+    add_token_file(proving)
+    proving.set_defaults(run=_prove)
+
+
+# --- show ---
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    listing = {name: getattr(arguments, name) for name in ("warrant", "since", "limit")}
+    named = {name: value for name, value in listing.items() if value is not None}
+    if arguments.receipt is None:
+        if arguments.sealed or arguments.target is not None:
+            raise BadRequest("of which receipt? `--sealed` and `--target` take one")
+        return _list(arguments, named)
+    if named:
+        raise BadRequest(f"`--{next(iter(named))}` is for lists, and a receipt was named")
+    if arguments.sealed and arguments.target is not None:
+        raise BadRequest("`--sealed` and `--target` are two questions")
+    path = f"/ledger/receipts/{quote(arguments.receipt, safe='')}"
+    if arguments.target is not None:
+        return _ask(arguments, path)
+    if arguments.sealed:
+        return _open(arguments, path)
+    document = service(arguments).get(path)
+    if arguments.json:
+        out_json(document)
+        return Exit.DONE
+    for entry in (*document["warrant"], *document["entries"]):
+        _show_entry(entry["index"], entry["public"])
+    return Exit.DONE
+
+
+def _list(arguments: argparse.Namespace, named: Mapping[str, str]) -> int:
+    query = f"?{urlencode(named)}" if named else ""
+    found = service(arguments).get(f"/ledger/receipts{query}")
+    if arguments.json:
+        out_json(found)
+        return Exit.DONE
+    rows = [["entry", "at", "receipt", "warrant", "resource", "outcome", "delivery", "bytes"]]
+    rows += [_row(each) for each in found["receipts"]]
+    heading, *lines = table(rows)
+    out(paint(heading, Ink.BOLD))
+    for line in lines:
+        out(line)
+    if found["next"] is not None:
+        out(f"more: --since {found['next']}")
+    return Exit.DONE
+
+
+def _row(receipt: Json) -> list[str]:
+    first = receipt["entries"][0]
+    closed = [each["public"] for each in receipt["entries"] if each["public"]["type"] == "closing"]
+    size = closed[0]["size_bytes"] if closed else None
+    cells = [
+        first["index"],
+        first["public"]["at"],
+        receipt["receipt"],
+        first["public"]["warrant"],
+        first["public"]["resource"],
+        first["public"]["outcome"],
+        closed[0]["outcome"] if closed else "-",
+        "-" if size is None else size,
+    ]
+    return [printable(str(cell)) for cell in cells]
+
+
+def _open(arguments: argparse.Namespace, path: str) -> int:
+    found = service(arguments).get(f"{path}/sealed")
+    for each in found["entries"]:
+        _check_opened(each)
+    if arguments.json:
+        out_json(found)
+        return Exit.DONE
+    for each in found["entries"]:
+        _show_entry(each["index"], each["public"] or {})
+        if each["sealed"] is None:
+            out("  the sealed part was pruned")
+            continue
+        out(paint("  sealed", Ink.BOLD))
+        for line in table(list(_members(each["sealed"])), indent="    "):
+            out(line)
+    warn(f"entry {found['reading']} of the log says that you opened this")
+    return Exit.DONE
+
+
+def _check_opened(entry: Json) -> None:
+    """Check that a sealed part is the one that the public part commits to."""
+    if entry["sealed"] is None or entry["public"] is None:
+        return
+    salt = b64decode(entry["salt"])
+    try:
+        open_sealed(rfc8785.dumps(entry["public"]), rfc8785.dumps(entry["sealed"]), salt)
+    except Unproven as error:
+        raise Unreachable(f"entry {entry['index']}: {error.message}") from None
+
+
+def _ask(arguments: argparse.Namespace, path: str) -> int:
+    kind, equals, value = arguments.target.partition("=")
+    if not equals:
+        raise BadRequest(_TARGET)
+    body = json.dumps({"kind": kind, "value": value}).encode()
+    found = service(arguments).post(f"{path}/target", body)
+    if arguments.json:
+        out_json(found)
+    elif found["is_target"]:
+        out(f"yes: one of the {count(found['targets'], 'target')} of this disclosure")
+    else:
+        out(f"no: none of the {count(found['targets'], 'target')} of this disclosure")
+    return Exit.DONE
+
+
+def _show_entry(index: int, public: Json) -> None:
+    kind = public.get("type", "of a type that was pruned")
+    out(paint(f"entry {index}: {printable(str(kind))}", Ink.BOLD))
+    for line in table(list(_members(public)), indent="  "):
+        out(line)
+
+
+def _members(part: Json) -> Iterator[tuple[str, str]]:
+    """Give the members of a part, in words."""
+    for name, value in part.items():
+        if name != "type":
+            yield printable(name), printable(_words(value))
+
+
+def _words(value: Json) -> str:
+    if value is None or value in ([], {}):
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_words(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return str(value)
+
+
+# --- prove ---
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    path = f"/ledger/receipts/{quote(arguments.receipt, safe='')}"
+    document = service(arguments).get(f"{path}?witnessed=true" if arguments.witnessed else path)
+    try:
+        exhibit = parse_exhibit(json.dumps(document).encode())
+        facts = facts_of(exhibit)
+    except Unproven as error:
+        raise Unreachable(f"the service answered with no proof: {error.message}") from None
+    handle = facts.first.public["receipt"]
+    proof = arguments.out if arguments.out is not None else Path(f"{handle}.json")
+    page = proof.with_suffix(".html")
+    if page == proof:
+        raise BadRequest("the certificate would take the proof's place", "--out PROOF.json")
+    content = print_exhibit(exhibit)
+    certificate = write_certificate(facts, file=proof.name, digest=digest_of(content))
+    # Neither takes another's place: what was once given to a court stays as it is.
+    with proof.open("xb") as file:
+        file.write(content)
+    with page.open("x", encoding="utf-8") as text:
+        text.write(certificate)
+    size = facts.checkpoint.size
+    if arguments.json:
+        out_json({"proof": str(proof), "certificate": str(page), "size": size})
+        return Exit.DONE
+    out(f"{proof}: receipt {handle}, entry {facts.first.index} of {size}")
+    out(f"{page}: the same in words")
+    out(f"verify: withhold ledger verify {shlex.quote(str(proof))} --key VKEY")
+    return Exit.DONE
+
+
+# --- verify ---
+
+
+def verify_file(arguments: argparse.Namespace) -> int:
+    """Verify what `prove` wrote: `withhold ledger verify FILE`.
+
+    Of `arguments`: `copy` (the file), `key` and `witness` (vkeys), `checkpoint`, `body` (files, or
+    None), `json`. Gives 0 if all of it holds, 1 if anything does not. Raises: BadRequest, OSError.
+    """
+    log_keys = _keys(arguments.key, KeyType.ED25519, "--key")
+    if not log_keys:
+        raise BadRequest("a proof is verified by the log's key", "--key VKEY, from elsewhere")
+    witness_keys = _keys(arguments.witness, KeyType.COSIGNATURE, "--witness")
+    data = _read(arguments.copy, MAX_EXHIBIT_BYTES)
+    trusted = []
+    if arguments.checkpoint is not None:
+        trusted = [_read(arguments.checkpoint, MAX_NOTE_BYTES)]
+    body = None if arguments.body is None else _digest(arguments.body)
+    try:
+        found = verify_exhibit(
+            data, log_keys[0].name, log_keys, witness_keys=witness_keys, trusted=trusted
+        )
+        if body is not None:
+            verify_body(found.facts, *body)
+    except Unproven as error:
+        if arguments.json:
+            out_json({"verified": False, "fault": error.message})
+        complain(error)
+        return Exit.FAULT
+    if arguments.json:
+        out_json(_as_json(found, witness_keys, is_body=body is not None))
+    else:
+        for line in table(list(_verified(found, witness_keys, is_body=body is not None))):
+            out(line)
+    for remark in found.remarks:
+        warn(printable(remark))
+    if not trusted and not witness_keys:
+        warn(UNWITNESSED, UNWITNESSED_HINT)
+    return Exit.DONE
+
+
+def _verified(
+    found: Verified, witnesses: list[VerifierKey], *, is_body: bool
+) -> Iterator[tuple[str, str]]:
+    facts = found.facts
+    public = facts.first.public
+    signers = [f"{each.key.name} ({each.key.id.hex()})" for each in found.signed]
+    yield paint("verified", Ink.GREEN), printable(f"receipt {public['receipt']}")
+    yield "log", printable(f"{facts.origin}, at size {found.checkpoint.size}")
+    yield "signed by", printable(", ".join(signers))
+    if witnesses:
+        yield "witnesses", printable(", ".join(each.name for each in witnesses))
+    yield "disclosure", printable(f"{facts.first.type} at {facts.first.at}: {public['outcome']}")
+    yield "resource", printable(public["resource"])
+    yield "delivery", _ending(facts)
+    yield "warrant", printable(f"{public['warrant']}, {public['instrument']}")
+    for each in facts.orders:
+        event, state = each.public["event"], each.public["state"]
+        yield "", printable(f"{event} at {each.at}: {state}")
+    if is_body:
+        yield "body", "is the one that was released"
+
+
+def _as_json(found: Verified, witnesses: list[VerifierKey], *, is_body: bool) -> Json:
+    facts = found.facts
+    return {
+        "verified": True,
+        "origin": facts.origin,
+        "size": found.checkpoint.size,
+        "root": print_base64(found.checkpoint.root),
+        "signed_by": [f"{each.key.name}+{each.key.id.hex()}" for each in found.signed],
+        "witnesses": [each.name for each in witnesses],
+        "entries": [{"index": each.index, "public": each.public} for each in facts.entries],
+        "body": is_body,
+        "remarks": list(found.remarks),
+    }
+
+
+def _ending(facts: Facts) -> str:
+    if facts.closing is None:
+        return "no entry says"
+    size = facts.closing.public["size_bytes"]
+    left = "" if size is None else f", {count(size, 'byte')}"
+    return f"{facts.closing.public['outcome']}{left}"
+
+
+def _keys(texts: list[str] | None, kind: KeyType, option: str) -> list[VerifierKey]:
+    keys = []
+    for text in texts or ():
+        try:
+            key = parse_verifier_key(text)
+        except Unproven as error:
+            raise BadRequest(f"`{option}`: {error.message}", error.hint) from None
+        if key.type is not kind:
+            raise BadRequest(
+                f"`{option}` is a key of another type: --key is a log's, --witness not"
+            )
+        keys.append(key)
+    return keys
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Read a file; one that is too large is read no further than that shows."""
+    with path.open("rb") as file:
+        return file.read(most + 1)
+
+
+def _digest(path: Path) -> tuple[Digest, int]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        return Digest(f"sha-256=:{b64encode(digest).decode()}:"), file.tell()
