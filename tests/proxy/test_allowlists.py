@@ -60,7 +60,7 @@ class Spoiled:
 
 def allowlists(cache: Any, key: bytes = bytes(32)) -> tuple[Allowlists, Counter[str]]:  # noqa: ANN401
     counts: Counter[str] = Counter()
-    return Allowlists(cache, key, lambda layer: counts.update([layer])), counts
+    return Allowlists(cache, lambda: key, lambda layer: counts.update([layer])), counts
 
 
 async def test_finds_in_the_process_in_the_cache_or_compiles() -> None:

@@ -2,21 +2,24 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from tests.proxy.plane import ALICE, WARRANT, plane
+from tests.proxy.plane import ALICE, WARRANT, change, plane
 from tests.proxy.served import Served, request, served, talking
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import SqlLedger
 from withhold.adapters.memory import MemoryTokenKeys
 from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.standing import Standing
+from withhold.ledger.entry import read_public
+from withhold.ledger.receipt import ReceiptId
 from withhold.names import State, WarrantId
 from withhold.ports import Freeze
 from withhold.proxy.app import data_plane
-from withhold.receipt import ReceiptId
+from withhold.proxy.closings import Closings
 
 ACCOUNT = f"/stores/shop/v1/accounts/{ALICE}"
 
@@ -41,8 +44,9 @@ async def test_no_node_answers_a_second_after_a_revocation_or_a_freeze(tmp_path:
         database = await asyncio.to_thread(Database, f"sqlite:///{tmp_path / 'withhold.db'}")
         stack.push_async_callback(asyncio.to_thread, database.close)
         registry = SqlRegistry(database)
-        await registry.register(it.database.warrants[WarrantId(WARRANT)])
+        await registry.register(it.database.warrants[WarrantId(WARRANT)], change())
         ledger = SqlLedger(database)
+        closings = Closings(ledger)
         wheres = []
         for _ in range(2):  # two nodes
             standing = Standing(registry.changes_now, tmp_path / "freezes")
@@ -52,6 +56,7 @@ async def test_no_node_answers_a_second_after_a_revocation_or_a_freeze(tmp_path:
                 it.parts,
                 registry=registry,
                 ledger=ledger,
+                closings=closings,
                 standing=standing,
                 token_keys=MemoryTokenKeys(it.database, lambda: bytes(16)),
                 new_receipt_id=lambda: ReceiptId(f"R-{secrets.token_hex(13)}"),
@@ -59,14 +64,14 @@ async def test_no_node_answers_a_second_after_a_revocation_or_a_freeze(tmp_path:
             wheres.append(await stack.enter_async_context(served(data_plane(parts))))
         loads = [asyncio.ensure_future(load(where)) for where in wheres for _ in range(3)]
         moments = [loop.time()]  # before and after each change
-        for change in (
-            registry.freeze(Freeze()),
-            registry.thaw(Freeze()),
-            registry.move(WarrantId(WARRANT), frozenset(State), State.REVOKED),
+        for changing in (
+            registry.freeze(Freeze(), change()),
+            registry.thaw(Freeze(), change()),
+            registry.move(WarrantId(WARRANT), frozenset(State), State.REVOKED, change()),
         ):
             await asyncio.sleep(1.0)  # of load
             moments.append(loop.time())
-            await change
+            await changing
             moments.append(loop.time())
         await asyncio.sleep(0.5)
         stop.set()
@@ -77,5 +82,15 @@ async def test_no_node_answers_a_second_after_a_revocation_or_a_freeze(tmp_path:
         assert statuses(frozen_s, thawing_s) == {503}
         assert 200 in statuses(thawed_s, revoking_s)
         assert statuses(revoked_s, loop.time()) == {403}
-        receipts = await ledger.receipts(0, 10_000)
-        assert len(receipts) == sum(status == 200 for _, _, status in answers)
+        await closings.drain()
+        found = Counter[tuple[str, str]]()
+        while page := await ledger.read(found.total(), 1_000):
+            for entry in page:
+                public = read_public(entry.public or b"")
+                found[public["type"], public.get("outcome") or public["event"]] += 1
+        disclosed = sum(status == 200 for _, _, status in answers)
+        assert found == {
+            ("release", "disclosed"): disclosed,
+            ("closing", "complete"): disclosed,
+            ("warrant", "changed"): 4,
+        }

@@ -19,6 +19,7 @@ from tests.proxy.plane import ALICE, BUNDLE, IN_PERIOD, TOKEN, WARRANT, Plane, p
 from tests.proxy.served import request, served, talking
 from withhold.adapters.store_http import HttpStore
 from withhold.deployment.model import Limits
+from withhold.ledger.receipt import ReceiptId, handle_of
 from withhold.proxy.call import parse_call
 from withhold.proxy.handler import Request
 
@@ -181,7 +182,7 @@ async def test_one_line_a_request(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         "caller": "disclosure-service",
         "warrant": WARRANT,
         "resource": "shop/account",
-        "receipt": "R-00000000000000000000000001",
+        "receipt": handle_of(ReceiptId("R-00000000000000000000000001")),
         "code": "disclosed",
         "status": 200,
         "records_seen": 0,
@@ -217,7 +218,7 @@ async def test_counts_by_catalogued_names(tmp_path: Path) -> None:
     assert value(text, 'withhold_store_seconds_count{store="shop"}') == 2
     assert value(text, 'withhold_allowlists_total{layer="compiled"}') == 1
     assert value(text, 'withhold_allowlists_total{layer="process"}') == 1
-    assert value(text, 'withhold_receipts_total{outcome="disclosed",stage="release"}') == 2
+    assert value(text, 'withhold_receipts_total{outcome="disclosed",type="release"}') == 2
     assert value(text, "withhold_ledger_seconds_count") == 2
     assert value(text, "withhold_in_flight") == 0
     malformed = 'withhold_withheld_total{place="$.%s",reason="malformed",resource="shop/account"}'

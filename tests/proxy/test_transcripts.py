@@ -15,7 +15,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tests.proxy.plane import ACCOUNT, ALICE, IN_PERIOD, WARRANT, Plane, plane, says
+from tests.proxy.plane import ACCOUNT, ALICE, IN_PERIOD, WARRANT, Plane, change, plane, says
 from tests.proxy.served import Conversation, served, talking
 from withhold.deployment.model import Limits
 from withhold.names import State, WarrantId
@@ -49,7 +49,7 @@ async def suspend(it: Plane) -> None:
 
 
 async def freeze(it: Plane) -> None:
-    await it.registry.freeze(Freeze())
+    await it.registry.freeze(Freeze(), change())
     it.standing.poll()
 
 
