@@ -169,9 +169,12 @@ class Ledger(Protocol):
     `settle`.
     """
 
-    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+    async def append(
+        self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
+    ) -> int:
         """Make the entry durable and give its index. On return it is on disk, whatever comes next.
 
+        `patient`: nobody waits for it, so it may go along with others for a moment.
         The condition is checked in the same transaction, by the database's clock; where it fails
         nothing is appended. Raises: Denied `warrant-not-active`, `frozen`, `approval-used`.
         """
@@ -187,6 +190,15 @@ class Ledger(Protocol):
 
     async def frontier(self) -> Frontier:
         """Give the log's size and right edge: its root."""
+
+    async def leaves(self, since: int, limit: int) -> Sequence[bytes]:
+        """Give at most `limit` leaves from index `since` on, 32 bytes each."""
+
+    async def hashes(self, level: int, first: int, limit: int) -> Sequence[bytes]:
+        """Give at most `limit` nodes of the tree from index `first` of their level on.
+
+        `level`: 0, or another multiple of 8: what tiles hold. Nodes that are there never change.
+        """
 
     async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
         """Prove an entry's inclusion in the log as it was at `size`. Source: RFC 9162 §2.1.3."""

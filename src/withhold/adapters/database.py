@@ -1,9 +1,10 @@
 """The database: one thread that writes, a few that read. Registry, ledger and keys stand on it.
 
 Writes that may go together do: whatever waits when a transaction begins is one commit, and one
-wait for the disk. Writes of the control plane go alone, and before those, so that a revocation
-waits for no disclosure. A failed transaction fails all that were in it; nobody is told that a
-thing is durable before it is. What the queue has no room for is refused, not kept waiting.
+wait for the disk; under load the writer rests between two of them, so that they are fewer. Writes
+of the control plane go alone, and before those, so that a revocation waits for no disclosure. A
+failed transaction fails all that were in it; nobody is told that a thing is durable before it is.
+What the queue has no room for is refused, not kept waiting.
 The two databases differ in `sqlite.py` and `postgresql.py`, and nowhere above.
 """
 
@@ -12,9 +13,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -37,6 +38,8 @@ Together = Callable[[Connection, Sequence[Item]], Sequence[Result | WithholdErro
 
 MAX_TOGETHER: Final = 256  # writes in one transaction
 MAX_WAITING: Final = 4_096
+MAX_REST_S: Final = 0.01  # between two transactions that were full of what is in a hurry
+PATIENCE_S: Final = 0.1
 BUSY_TIMEOUT_S: Final = 5.0  # for another's transaction to end; whatever waits longer, fails
 _READERS: Final = 2
 
@@ -50,7 +53,12 @@ class _Job:
     work: Together[Any, Any]
     item: Any
     urgent: bool = False  # may use the reserve
-    done: Future[Any] = field(default_factory=Future)
+    patient: bool = False  # nobody waits for it: others may come first, for a moment
+    is_wanted: bool = True  # False: whoever asked waits no longer; it is not begun any more
+    since_s: float = field(default_factory=time.monotonic)
+    done: asyncio.Future[Any] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Database:
@@ -76,6 +84,8 @@ class Database:
         self._max_waiting = max_waiting
         self._alone: deque[_Job] = deque()
         self._together: deque[_Job] = deque()
+        self._hurried = False  # whether somebody waits for what is in `_together`
+        self._rests_until_s = 0.0
         self._wake = threading.Condition()
         self._writer, self._reader = engines.writer, engines.reader
         try:
@@ -103,9 +113,14 @@ class Database:
         result: Result = await self._put(self._alone, job)
         return result
 
-    async def write_together(self, work: Together[Item, Result], item: Item) -> Result:
-        """Write `item` in a transaction that others may share. Durable on return."""
-        result: Result = await self._put(self._together, _Job(work, item))
+    async def write_together(
+        self, work: Together[Item, Result], item: Item, *, patient: bool = False
+    ) -> Result:
+        """Write `item` in a transaction that others may share. Durable on return.
+
+        `patient`: it has PATIENCE_S to go along with what is in a hurry.
+        """
+        result: Result = await self._put(self._together, _Job(work, item, patient=patient))
         return result
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
@@ -146,10 +161,21 @@ class Database:
             if len(queue) >= self._max_waiting:
                 raise DatabaseUnavailable("the database is behind: too much waits to be written")
             queue.append(job)
-            self._wake.notify()
+            if queue is self._alone or self._wakes(job):
+                self._wake.notify()
         # CRASH: nothing is written, nobody was told anything.
-        # Whoever no longer waits takes back what has not begun; what has begun, ends.
-        return await asyncio.wrap_future(job.done)
+        try:
+            return await job.done
+        except asyncio.CancelledError:
+            job.is_wanted = False  # what has not begun is taken back; what has begun, ends
+            raise
+
+    def _wakes(self, job: _Job) -> bool:
+        """Tell whether the writer must look; if not, it does by itself, soon enough."""
+        if job.patient:
+            return len(self._together) == 1
+        hurried, self._hurried = self._hurried, True
+        return not hurried or len(self._together) == MAX_TOGETHER
 
     async def _in_reader(self, work: Callable[[], Result]) -> Result:
         try:
@@ -166,16 +192,39 @@ class Database:
 
     def _run(self) -> None:
         while jobs := self._take():
-            self._commit([job for job in jobs if job.done.set_running_or_notify_cancel()])
+            began_s = time.monotonic()
+            self._commit([job for job in jobs if job.is_wanted])
+            ended_s = time.monotonic()
+            self._rests_until_s = ended_s + min(ended_s - began_s, MAX_REST_S)
 
     def _take(self) -> list[_Job]:
         """Wait for jobs; none means that the end has come and nothing waits any more."""
         with self._wake:
-            self._wake.wait_for(lambda: self._alone or self._together or not self._is_open)
+            while not self._alone and self._is_open and len(self._together) < MAX_TOGETHER:
+                wait_s = self._waits_s()
+                if wait_s is not None and wait_s <= 0:
+                    break
+                self._wake.wait(wait_s)
             if self._alone:
                 return [self._alone.popleft()]
             count = min(len(self._together), MAX_TOGETHER)
-            return [self._together.popleft() for _ in range(count)]
+            taken = [self._together.popleft() for _ in range(count)]
+            self._hurried = any(not job.patient for job in self._together)
+            return taken
+
+    def _waits_s(self) -> float | None:
+        """Give for how long others may still join what is written together; None: for ever.
+
+        A transaction costs about as much for ten as for one, and while one is written others come.
+        So the writer rests for as long as the last one took: under load that makes fewer and larger
+        ones, and where there is none nobody waits (benchmarks/ledger.py).
+        """
+        if not self._together:
+            return None
+        now_s = time.monotonic()
+        if self._hurried:
+            return self._rests_until_s - now_s
+        return max(self._rests_until_s, self._together[0].since_s + PATIENCE_S) - now_s
 
     def _transact(self, jobs: list[_Job]) -> list[tuple[_Job, Any]]:
         with self._writer.begin() as connection:
@@ -210,15 +259,9 @@ class Database:
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever one job does
             # CRASH, and the same if the commit failed halfway: what was written may be durable,
             # while nobody believes it is. A receipt without a disclosure; never the reverse.
-            for job in jobs:
-                job.done.set_exception(unavailable(error))
-            return
+            told = [(job, unavailable(error)) for job in jobs]
         # CRASH: all of it is durable and nobody was told: as above.
-        for job, result in told:
-            if isinstance(result, WithholdError):
-                job.done.set_exception(result)
-            else:
-                job.done.set_result(result)
+        _tell(told)
 
     def _prepare(self, make_schema: Callable[[Connection], None], busy_timeout_s: float) -> None:
         # Turning to write-ahead logging needs the file for itself for a moment, and SQLite does
@@ -240,6 +283,26 @@ class Database:
     def _dispose(self) -> None:
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _tell(told: Sequence[tuple[_Job, Any]]) -> None:
+    """Tell the waiters, those of an event loop at once: to wake one up costs a system call."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = defaultdict(list)
+    for job, result in told:
+        by_loop[job.done.get_loop()].append((job, result))
+    for loop, these in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # it was closed, and nobody waits there any more
+            loop.call_soon_threadsafe(_tell_here, these)
+
+
+def _tell_here(told: Sequence[tuple[_Job, Any]]) -> None:
+    for job, result in told:
+        if job.done.done():
+            continue
+        if isinstance(result, WithholdError):
+            job.done.set_exception(result)
+        else:
+            job.done.set_result(result)
 
 
 def unavailable(error: Exception) -> WithholdError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select
 
 from withhold.adapters.database import Database
 from withhold.adapters.log import (
@@ -43,13 +43,39 @@ from withhold.ports import Condition, Freeze, Logged, Refused
 APPEND_TIMEOUT_S: Final = 5.0  # a disk that takes longer is no ledger
 MAX_READ: Final = 1_024  # entries at once
 
+# Made once: to make a statement takes longer than to run it.
+_STATES: Final = (
+    select(warrants.c.id, warrants.c.digest, warrants.c.state)
+    .where(warrants.c.id.in_(bindparam("named", expanding=True)))
+    .order_by(warrants.c.id)
+    .with_for_update(read=True)
+)
+_TYPES: Final = select(entries.c.receipt, entries.c.type).where(
+    entries.c.receipt.in_(bindparam("handles", expanding=True))
+)
+
 _Result = TypeVar("_Result")
 _Settle = Callable[[Connection, str, View], Sequence[Entry]]
 
 
-def new_salt() -> bytes:
-    """Make a salt."""
-    return secrets.token_bytes(SALT_BYTES)
+class Salts:
+    """Makes salts, many at a time: to ask the kernel costs more than all else of an entry."""
+
+    def __init__(self, at_once: int = 64) -> None:
+        """`at_once`: how many are made with one call."""
+        self._at_once = at_once
+        self._made: list[bytes] = []
+
+    def __call__(self) -> bytes:
+        """Give a salt; no other call gives the same one, in whatever thread."""
+        while True:
+            try:
+                return self._made.pop()  # one operation of the interpreter
+            except IndexError:
+                data = secrets.token_bytes(SALT_BYTES * self._at_once)
+                self._made.extend(
+                    data[at : at + SALT_BYTES] for at in range(0, len(data), SALT_BYTES)
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +95,12 @@ class SqlLedger:
         *,
         seen: Frontier = Frontier(),  # noqa: B008 - frozen
         timeout_s: float = APPEND_TIMEOUT_S,
-        salt: Callable[[], bytes] = new_salt,
+        salt: Callable[[], bytes] | None = None,
     ) -> None:
         """`database`: shared with the registry; `seen`: what was last seen of the log before."""
         self._database = database
         self._timeout_s = timeout_s
-        self._salt = salt
+        self._salt = salt or Salts()
         self.node = secrets.token_hex(8)
         self._seen = seen  # by the thread that writes
         self._open = Open()
@@ -92,9 +118,7 @@ class SqlLedger:
         self._open.expect(entry, self._seen.size)
         try:
             async with asyncio.timeout(self._timeout_s):
-                index = await self._database.write_together(
-                    self._append, item, patient=patient
-                )
+                index = await self._database.write_together(self._append, item, patient=patient)
         except TimeoutError:
             self._open.doubt(entry)
             raise LedgerUnavailable("the entry is not durable: the disk takes too long") from None
@@ -253,12 +277,9 @@ def _unmet(
     named = sorted({condition.warrant for condition in conditions if condition is not None})
     if not named:
         return [None] * len(conditions)
-    rows = select(warrants.c.id, warrants.c.digest, warrants.c.state).where(
-        warrants.c.id.in_(named)
-    )
     # Where rows have locks, a state that was read here stays until this transaction has ended:
     # whoever revokes, revokes before or after. SQLite has one writer at a time anyway.
-    locked = connection.execute(rows.order_by(warrants.c.id).with_for_update(read=True))
+    locked = connection.execute(_STATES, {"named": named})
     found = {row.id: (row.digest, row.state) for row in locked}
     frozen = read_freezes(connection)
     now = read_clock(connection)  # after the locks, which may have been waited for
@@ -275,8 +296,8 @@ def _without_second(
 ) -> Sequence[WithholdError | None]:
     """Refuse what the log has already, so that it fails nobody else in the transaction."""
     handles = [entry.receipt for entry in items if entry.receipt is not None]
-    there = select(entries.c.receipt, entries.c.type).where(entries.c.receipt.in_(handles))
-    found = {(row.receipt, row.type) for row in connection.execute(there)} if handles else set()
+    there = connection.execute(_TYPES, {"handles": handles}) if handles else ()
+    found = {(row.receipt, row.type) for row in there}
     checked: list[WithholdError | None] = []
     for entry, denial in zip(items, denials, strict=True):
         key = (entry.receipt, entry.type.value)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from withhold.adapters.schema import LOG, entries, log, owed, subtrees, take_numbers
 from withhold.errors import LedgerUnavailable, Unproven
@@ -21,6 +21,16 @@ from withhold.names import WarrantId
 STEP: Final = 8  # levels between those whose nodes are kept; C2SP's tiles are as high
 MAX_OWED: Final = 256  # entered in one transaction
 
+# Made once: to make a statement takes longer than to run it.
+_EDGE: Final = select(log.c.frontier).where(log.c.id == LOG)
+_LOCKED_EDGE: Final = _EDGE.with_for_update()
+_NEW_EDGE: Final = (
+    update(log)
+    .where(log.c.id == LOG)
+    .values(size=bindparam("new_size"), frontier=bindparam("new_frontier"))
+)
+_OWED: Final = select(owed).order_by(owed.c.sequence).limit(MAX_OWED)
+
 _HINT: Final = "somebody wrote to the database; keep a copy, and see docs/auditing.md"
 
 # Whoever appended these owes a closing entry.
@@ -29,8 +39,7 @@ _OPEN: Final = frozenset({EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL
 
 def read_frontier(connection: Connection, *, lock: bool = False) -> Frontier:
     """Give the right edge; with `lock` nobody else extends the log until the transaction ends."""
-    row = select(log.c.frontier).where(log.c.id == LOG)
-    found = connection.execute(row.with_for_update() if lock else row).scalar_one()
+    found = connection.execute(_LOCKED_EDGE if lock else _EDGE).scalar_one()
     try:
         return Frontier.decode(bytes(found))
     except Unproven:
@@ -53,8 +62,8 @@ def extend(
     ]
     if roots:
         connection.execute(insert(subtrees), roots)
-    edge = {"size": after.size, "frontier": after.encode()}
-    connection.execute(update(log).where(log.c.id == LOG).values(edge))
+    edge = {"new_size": after.size, "new_frontier": after.encode()}
+    connection.execute(_NEW_EDGE, edge)
     return after
 
 
@@ -104,8 +113,7 @@ def owe(connection: Connection, entry: Entry) -> None:
 
 def take_owed(connection: Connection, new_salt: Callable[[], bytes]) -> Sequence[Written]:
     """Take what is owed, oldest first, and write it; the same transaction must enter it."""
-    rows = select(owed).order_by(owed.c.sequence).limit(MAX_OWED)
-    found = connection.execute(rows).all()
+    found = connection.execute(_OWED).all()
     if found:
         last = found[-1].sequence
         connection.execute(delete(owed).where(owed.c.sequence <= last))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from withhold.adapters.ledger import MAX_READ, denial_of, new_salt
+from withhold.adapters.ledger import MAX_READ, Salts, denial_of
 from withhold.adapters.settling import Open, minute_of
 from withhold.adapters.used import used_before
 from withhold.clock import read_clock
@@ -153,16 +153,17 @@ class MemoryRegistry:
 class MemoryLedger:
     """`Ledger` in memory: durable for as long as nothing crashes."""
 
-    def __init__(self, database: MemoryDatabase, salt: Callable[[], bytes] = new_salt) -> None:
+    def __init__(self, database: MemoryDatabase) -> None:
         """`database`: shared with the registry's twin."""
         self._database = database
-        self._salt = salt
+        self._salt = Salts()
         self._open = Open()
 
     async def append(
         self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
     ) -> int:
-        """Keep the entry if the condition holds."""
+        """Keep the entry if the condition holds; at once, however patient."""
+        del patient
         written = write_entry(entry, self._salt())  # what can't be written down is not kept
         try:
             await self._database.enter("append")

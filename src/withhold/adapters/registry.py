@@ -27,6 +27,7 @@ from withhold.ledger.entry import Entry
 from withhold.names import Digest, InstrumentName, State, StoreName, WarrantId
 from withhold.ports import Changes, Freeze, Registered
 
+_FREEZES: Final = select(freezes.c.store, freezes.c.instrument)
 # These take effect whatever the ledger can do, and may use the space that is kept for them.
 _ENDS_ACCESS: Final = frozenset({State.SUSPENDED, State.REVOKED, State.CLOSED})
 
@@ -80,7 +81,7 @@ class SqlRegistry:
 
 def read_freezes(connection: Connection) -> frozenset[Freeze]:
     """Give all freezes that are in force on every node."""
-    rows = connection.execute(select(freezes.c.store, freezes.c.instrument))
+    rows = connection.execute(_FREEZES)
     return frozenset(
         Freeze(
             StoreName(row.store) if row.store else None,

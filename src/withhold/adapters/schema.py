@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -33,6 +34,9 @@ VERSION: Final = 2  # of the tables; another one is not touched
 
 metadata: Final = MetaData()
 
+# SQLite keeps no second tree for a key of this type alone: it is the row's own number.
+_NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
+
 sequences: Final = Table(
     "sequences",
     metadata,
@@ -51,7 +55,7 @@ warrants: Final = Table(
 changes: Final = Table(  # INVARIANT: rows are added, never changed or removed
     "changes",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", _NUMBER, primary_key=True, autoincrement=False),
     Column("warrant", Text, ForeignKey("warrants.id"), nullable=False),
     Column("state", Text, nullable=False),
     Column("at", Text, nullable=False),
@@ -66,7 +70,7 @@ log: Final = Table(  # one row: the right edge of the tree
 entries: Final = Table(  # INVARIANT: rows are added; later only parts of one become NULL (pruned)
     "entries",
     metadata,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf_index", _NUMBER, primary_key=True, autoincrement=False),
     Column("type", Text, nullable=False),
     Column("receipt", Text),  # a disclosure's handle
     Column("warrant", Text),
@@ -88,7 +92,7 @@ subtrees: Final = Table(  # roots of full subtrees, so that no proof reads more 
 owed: Final = Table(  # what took effect, and is still to be entered in the log
     "owed",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("sequence", _NUMBER, primary_key=True, autoincrement=False),
     Column("entry", LargeBinary, nullable=False),
 )
 refusals: Final = Table(  # counted here until their minute is over
@@ -145,8 +149,8 @@ _SEQUENCES: Final = ("warrants", "changes", "owed")
 LOG: Final = "log"  # the id of its one row
 # Where the two differ. RFC 3339 in UTC, of the moment of the statement and not of the transaction.
 _CLOCK: Final = {
-    "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-    "postgresql": (
+    "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"),
+    "postgresql": text(
         "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     ),
 }
@@ -191,7 +195,7 @@ def take_numbers(connection: Connection, name: str, count: int) -> int:
 
 def read_clock_text(connection: Connection) -> str:
     """Give the database's clock as RFC 3339 in UTC."""
-    return str(connection.execute(text(_CLOCK[connection.dialect.name])).scalar_one())
+    return str(connection.execute(_CLOCK[connection.dialect.name]).scalar_one())
 
 
 def read_clock(connection: Connection) -> Instant:

@@ -38,4 +38,4 @@ class Closings:
 
     async def _enter(self, closing: Closing) -> None:
         with contextlib.suppress(OwnError):
-            await self._ledger.append(closing.entry())
+            await self._ledger.append(closing.entry(), patient=True)
