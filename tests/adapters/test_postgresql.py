@@ -171,6 +171,15 @@ def test_settings_that_do_not_take_hold_are_noticed(
         Database(url)
 
 
+def test_a_server_that_does_not_say_what_it_is_is_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("withhold.adapters.postgresql._CHECK", "SELECT canary")
+    with pytest.raises(DatabaseUnavailable) as caught:
+        Database(url)
+    assert str(caught.value) == "the database did not say what it is: UndefinedColumn"
+
+
 def test_why_there_is_no_connection_is_told_in_words_of_ours(server: PostgresqlServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
