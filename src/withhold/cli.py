@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "token": ("token", "turn an address's token back into the address, with a second person"),
     "keys": ("keys", "make the keys of a deployment, of a signer, of a caller"),
     "report": ("report", "the transparency report of a period: HTML, CSV or JSON"),
+    "ledger": ("ledger", "verify, show, prove, export: what was disclosed, and that it is whole"),
     "status": ("status", "say what is served and by whom, what is frozen, what waits for a person"),
 }
 

@@ -41,7 +41,7 @@ class Course:
     _closed: dict[str, int] = field(default_factory=dict)
     _ended: dict[str, int] = field(default_factory=dict)  # warrant → index
     _keys: set[str] = field(default_factory=set)  # the ledger's, as the log names them
-    _latest: tuple[datetime, int] | None = None
+    _last: datetime | None = None
     _pruned: bool = False
 
     def see(self, index: int, members: Mapping[str, Json] | None) -> None:
@@ -73,12 +73,10 @@ class Course:
         if when is None:
             self._fault(index, "its `at` is no time")
             return
-        if self._latest is None or when > self._latest[0]:
-            self._latest = when, index
-        elif self._latest[0] - when > BACKWARDS:
-            hours = (self._latest[0] - when) / timedelta(hours=1)
-            before = self._latest[1]
-            self._warn(index, f"its `at` is {hours:.1f} h before that of entry {before}")
+        if self._last is not None and self._last - when > BACKWARDS:
+            hours = (self._last - when) / timedelta(hours=1)
+            self._warn(index, f"its `at` is {hours:.1f} h before that of the entry above it")
+        self._last = when
 
     def _see_disclosure(self, index: int, kind: str, members: Mapping[str, Json]) -> None:
         receipt = str(members.get("receipt"))

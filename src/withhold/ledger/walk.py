@@ -6,6 +6,7 @@ that is wrong, and where.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Final
 
@@ -61,6 +62,7 @@ class Walk:
     seen: int = 0  # entries without a gap
     statements: int = 0  # public parts that are there and right
     rows: list[list[bytes]] = field(default_factory=list)  # hashes of tiles of level 1, 2, …
+    roots: dict[int, bytes | None] = field(default_factory=dict)  # by size; see `root_of`
 
 
 def check_files(files: Files, size: int, found: Findings) -> None:
@@ -109,7 +111,19 @@ def root_of(walk: Walk, size: int) -> bytes | None:
     """Give the root of the first `size` entries, made from them; None where there is a gap."""
     if size > walk.seen:
         return None
+    if size not in walk.roots:
+        walk.roots[size] = _make_root(walk, size)
+    return walk.roots[size]
 
+
+def bundle_at(index: int, size: int) -> Bundle:
+    """Give the bundle of an entry in a log of this size."""
+    first = index // WIDTH * WIDTH
+    return Bundle(first // WIDTH, min(WIDTH, size - first))
+
+
+def _make_root(walk: Walk, size: int) -> bytes | None:
+    @cache
     def row(tile: Tile) -> Sequence[bytes]:
         if tile.level:
             return walk.rows[tile.level - 1][tile.index * WIDTH :][: tile.width]
@@ -121,12 +135,6 @@ def root_of(walk: Walk, size: int) -> bytes | None:
         return root_at(size, hash_from_tiles(size, row))
     except Unproven:  # that a bundle can't be read is told already
         return None
-
-
-def bundle_at(index: int, size: int) -> Bundle:
-    """Give the bundle of an entry in a log of this size."""
-    first = index // WIDTH * WIDTH
-    return Bundle(first // WIDTH, min(WIDTH, size - first))
 
 
 def _expected(files: Files, size: int) -> Iterator[str]:

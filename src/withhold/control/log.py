@@ -1,0 +1,127 @@
+"""Log: the ledger as its mirrors and auditors read it: checkpoint, tiles, public parts.
+
+Checkpoints and tiles are hashes: they show how much was entered, and nothing of what. Public parts
+say what was disclosed under which order, and are for the role `audit`. Sealed parts are not here.
+Source: c2sp.org/tlog-tiles, below the prefix `/ledger/`.
+"""
+
+import base64
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from withhold.control.exchange import answer, read_nothing
+from withhold.control.parts import AUDIT, LOOK, ControlParts, Routes
+from withhold.deployment.model import CallerEntry
+from withhold.errors import BadRequest, Denied, KeyUnavailable, LedgerUnavailable, Unproven
+from withhold.ledger.checkpoint import Checkpoint, sign_checkpoint
+from withhold.ledger.lines import parse_decimal
+from withhold.ledger.tiles import (
+    HEIGHT,
+    WIDTH,
+    Tile,
+    parse_path,
+    print_entries,
+    print_tile,
+)
+
+MAX_ENTRIES: Final = 1_024  # public parts in one answer
+MAX_ANSWER_BYTES: Final = 4 * 2**20  # of public parts, unless it is only one
+
+_QUERY: Final = frozenset({"since", "limit"})
+
+
+def routes(parts: ControlParts) -> Routes:
+    """Give the routes of this room."""
+    log = _Log(parts)
+    return {
+        "/ledger/checkpoint": {"GET": (log.checkpoint, LOOK)},
+        "/ledger/witnessed": {"GET": (log.witnessed, LOOK)},
+        "/ledger/tile/{path:path}": {"GET": (log.tile, LOOK)},
+        "/ledger/entries": {"GET": (log.entries, AUDIT)},
+    }
+
+
+class _Log:
+    """The handlers."""
+
+    def __init__(self, parts: ControlParts) -> None:
+        self._parts = parts
+        self._ledger = parts.ledger
+
+    async def checkpoint(self, request: Request, _caller: CallerEntry) -> Response:
+        """Sign the log as it is now; what is owed comes before, if the ledger takes it."""
+        await read_nothing(request)
+        with suppress(LedgerUnavailable):
+            await self._ledger.settle()
+        frontier = await self._ledger.frontier()
+        signers = self._parts.log_signers()
+        if not signers:
+            raise KeyUnavailable("there is no key to sign the log with")
+        checkpoint = Checkpoint(self._parts.origin, frontier.size, frontier.root)
+        return _text(sign_checkpoint(checkpoint, signers))
+
+    async def witnessed(self, request: Request, _caller: CallerEntry) -> Response:
+        """Give the newest checkpoint that witnesses signed."""
+        await read_nothing(request)
+        note = await self._ledger.witnessed()
+        if note is None:
+            raise Denied("no-such-resource", "no witness has signed this log yet")
+        return _text(note)
+
+    async def tile(self, request: Request, _caller: CallerEntry) -> Response:
+        """Give a tile or an entry bundle; a partial one of any size that the log has reached."""
+        await read_nothing(request)
+        try:
+            place = parse_path(f"tile/{request.path_params['path']}")
+        except Unproven as error:
+            raise Denied("no-such-resource", error.message) from None
+        first = place.index * WIDTH
+        if isinstance(place, Tile):
+            found = await self._ledger.hashes(place.level * HEIGHT, first, place.width)
+        else:
+            found = await self._ledger.leaves(first, place.width)
+        if len(found) < place.width:
+            raise Denied("no-such-resource", "the log does not reach as far as this")
+        body = print_tile(found) if isinstance(place, Tile) else print_entries(found)
+        headers = {"Cache-Control": "no-store"}
+        return Response(body, headers=headers, media_type="application/octet-stream")
+
+    async def entries(self, request: Request, _caller: CallerEntry) -> Response:
+        """Give the public parts of entries in order, from `since` on; null where one was pruned.
+
+        As many as asked for, or fewer: whoever wants more asks again from where it ended.
+        """
+        await read_nothing(request)
+        since, limit = _query(request)
+        given, size_bytes = list[dict[str, object]](), 0
+        for each in await self._ledger.read(since, limit):
+            size_bytes += len(each.public or b"")
+            if given and size_bytes > MAX_ANSWER_BYTES:
+                break
+            public = None if each.public is None else msgspec.Raw(each.public)
+            leaf = base64.b64encode(each.leaf).decode()
+            given.append({"index": each.index, "leaf": leaf, "public": public})
+        return answer({"entries": given})
+
+
+def _query(request: Request) -> tuple[int, int]:
+    """Read `since` (0 unless given) and `limit` (as many as there may be). Raises: BadRequest."""
+    named = dict(request.query_params)
+    if len(named) != len(request.query_params.multi_items()) or named.keys() - _QUERY:
+        raise BadRequest("only `since` and `limit` can be named, once each")
+    try:
+        since = parse_decimal(named.get("since", "0"), "`since`")
+        limit = parse_decimal(named.get("limit", str(MAX_ENTRIES)), "`limit`")
+    except Unproven as error:
+        raise BadRequest(error.message) from None
+    if not 0 < limit <= MAX_ENTRIES:
+        raise BadRequest(f"`limit` is 1 to {MAX_ENTRIES}")
+    return since, limit
+
+
+def _text(note: bytes) -> Response:
+    return Response(note, headers={"Cache-Control": "no-store"}, media_type="text/plain")
