@@ -26,10 +26,11 @@ from withhold.adapters.anchor import read_anchor, write_anchor
 from withhold.adapters.cache_memory import MemoryCache
 from withhold.adapters.cache_redis import RedisCache
 from withhold.adapters.database import Database
-from withhold.adapters.entering import Fact, Found, enter
+from withhold.adapters.entering import Found, bundle_facts, enter, key_facts, signer_facts
 from withhold.adapters.freezes import make_folder
 from withhold.adapters.keyfiles import KeyFolder
 from withhold.adapters.ledger import SqlLedger
+from withhold.adapters.pruning import Pruning
 from withhold.adapters.refusals import Refusals
 from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.standing import Standing
@@ -45,7 +46,7 @@ from withhold.control.pending import Pending
 from withhold.control.warrants import Office
 from withhold.deployment.model import Deployment, Secret
 from withhold.errors import LedgerUnavailable, WithholdError
-from withhold.keyring import KeyRing, commit_target, known_keys, ledger_keys, opens_target
+from withhold.keyring import KeyRing, commit_target, ledger_keys, opens_target
 from withhold.ledger.note import Signer
 from withhold.ledger.receipt import ReceiptId
 from withhold.names import WarrantId
@@ -166,13 +167,7 @@ def _upkeep(shared: _Shared, anchor: Path) -> Sequence[Step]:
     async def say_keys() -> None:
         ring = shared.keys.ring
         if said != [ring]:
-            known = known_keys(ring, shared.deployment.ledger_origin)
-            facts = {
-                f"{kind} {version}": Fact(
-                    {"kind": kind, "version": version, "key_id": None, "public_key": public}
-                )
-                for (kind, version), public in known.items()
-            }
+            facts = key_facts(ring, shared.deployment.ledger_origin)
             await enter(shared.database, Found.KEY, facts)
             said[:] = [ring]
 
@@ -184,21 +179,8 @@ def _upkeep(shared: _Shared, anchor: Path) -> Sequence[Step]:
 
 async def _say_what_is_there(shared: _Shared) -> None:
     """Enter the bundle and the signers of this node, where the ledger says others."""
-    digest = shared.bundle.digest
-    bundle = {"bundle": Fact({"digest": digest, "software": SOFTWARE})}
-    signers = {
-        signer.name: Fact(
-            {
-                "name": signer.name,
-                "role": signer.role.value,
-                "public_key": base64.b64encode(signer.public_key).decode(),
-            },
-            {"person": signer.person},
-        )
-        for signer in shared.deployment.signers
-    }
-    await enter(shared.database, Found.BUNDLE, bundle)
-    await enter(shared.database, Found.SIGNER, signers)
+    await enter(shared.database, Found.BUNDLE, bundle_facts(shared.bundle.digest, SOFTWARE))
+    await enter(shared.database, Found.SIGNER, signer_facts(shared.deployment.signers))
 
 
 async def _leave(ledger: SqlLedger) -> None:
@@ -277,6 +259,7 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         now=read_clock,
         freezes=folder,
         metrics=lambda: (generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4),
+        pruning=Pruning(shared.database),
     )
 
 

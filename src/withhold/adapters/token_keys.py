@@ -93,7 +93,7 @@ class SqlTokenKeys:
 
     async def destroy(self, warrant: WarrantId) -> str | None:
         """Destroy the key for good; gives its id, also if that was done before."""
-        destroyed = await self._database.write(partial(_destroy, warrant=warrant))
+        destroyed = await self._database.write(partial(destroy_key, warrant=warrant))
         # CRASH: the key is gone from the table, and its old bytes may still be in the log beside
         # the file, wrapped; they go with the next scrub, or as the log is written over.
         await self._database.scrub()
@@ -170,7 +170,8 @@ def _keep(
     return found
 
 
-def _destroy(connection: Connection, warrant: WarrantId) -> str | None:
+def destroy_key(connection: Connection, warrant: WarrantId) -> str | None:
+    """Do as `SqlTokenKeys.destroy` does, in a transaction of others. Not scrubbed yet."""
     # A row stays, or comes to be, in either case: it is what keeps a new key from being made.
     _insert(connection, warrant, 0, None, None)
     row = {"wrapped": None, "wrapped_by": 0, "at": read_clock_text(connection)}

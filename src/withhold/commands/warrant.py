@@ -40,11 +40,16 @@ from withhold.terminal import (
 from withhold.warrant.parse import parse_warrant
 from withhold.warrant.signed import add_signature, is_signed, parse_signed
 
+_PRUNED = "the document was pruned: only id, digest and state are left"
 _STATES = {"active": Ink.GREEN, "pending": Ink.YELLOW, "suspended": Ink.YELLOW}
 
 
 class NotSigned(WithholdError):
     """The person at the terminal said no."""
+
+
+class Pruned(WithholdError):
+    """What was asked for is no more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -201,7 +206,8 @@ def _list(arguments: argparse.Namespace) -> int:
         return Exit.DONE
     rows = [["id", "state", "instrument", "valid until", "waits for"]]
     for each in listed["warrants"]:
-        row = (each["id"], each["state"], each["instrument"], each["valid"]["until"])
+        told = ("pruned", "") if each["pruned"] else (each["instrument"], each["valid"]["until"])
+        row = (each["id"], each["state"], *told)
         rows.append([*map(printable, row), printable(each["waits_for"] or "")])
     heading, *lines = table(rows)
     out(paint(heading, Ink.BOLD))
@@ -213,13 +219,19 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     found = service(arguments).get(_path(arguments))
     if arguments.document:
+        if found["pruned"]:
+            raise Pruned(_PRUNED)
         out(json.dumps(found["document"], separators=(",", ":")))
         return Exit.DONE
     if arguments.json:
         out_json(found)
         return Exit.DONE
-    warrant = parse_warrant(json.dumps(found["document"]).encode())
-    rows = [(name, printable(text)) for name, text in describe(warrant)]
+    if found["pruned"]:
+        rows = [("warrant", printable(found["id"])), ("digest", printable(found["digest"]))]
+        rows.append(("document", "pruned"))
+    else:
+        warrant = parse_warrant(json.dumps(found["document"]).encode())
+        rows = [(name, printable(text)) for name, text in describe(warrant)]
     for line in table([*rows, *_standing(found)]):
         out(line)
     return Exit.DONE
@@ -254,6 +266,8 @@ def _state(state: str) -> str:
 def _fetch(caller: Service, warrant: str) -> tuple[bytes, str]:
     """Fetch the signed document, and the name of the deployment that a signature is for."""
     found = caller.get(f"/warrants/{quote(warrant, safe='')}")
+    if isinstance(found, dict) and found.get("pruned"):
+        raise Pruned(_PRUNED)
     try:
         document, deployment = json.dumps(found["document"]).encode(), str(found["deployment"])
     except (KeyError, TypeError):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from withhold.adapters.pruning import Pruning
 from withhold.control.warrants import Office
 from withhold.deployment.model import CallerEntry
 from withhold.kinds.instant import Instant
@@ -45,3 +46,4 @@ class ControlParts:
     now: Callable[[], Instant]  # this node's clock
     freezes: Path  # the folder of this node's freeze files
     metrics: Callable[[], tuple[bytes, str]]  # body and content type
+    pruning: Pruning

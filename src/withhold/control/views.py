@@ -8,14 +8,24 @@ from withhold.kinds.instant import print_instant
 
 
 def summary(standing: Standing) -> dict[str, Any]:
-    """Show how a warrant stands, and nothing of whom it is about."""
-    warrant = standing.signed.warrant
-    return {
-        "id": warrant.id,
+    """Show how a warrant stands, and nothing of whom it is about.
+
+    Of a warrant whose document was pruned, what only that said is null.
+    """
+    shown = {
+        "id": standing.registered.id,
         "state": standing.state,
+        "pruned": standing.signed is None,
         "waits_for": standing.waits_for or None,
         "remarks": list(standing.remarks),
-        "digest": warrant.digest,
+        "digest": standing.registered.digest,
+    }
+    if standing.signed is None:
+        said = ("instrument", "authority", "reference", "valid")
+        return {**shown, **dict.fromkeys(said), "callers": [], "signatures": []}
+    warrant = standing.signed.warrant
+    return {
+        **shown,
         "instrument": warrant.instrument,
         "authority": warrant.authority,
         "reference": warrant.reference,
@@ -33,8 +43,5 @@ def summary(standing: Standing) -> dict[str, Any]:
 
 def whole(standing: Standing, deployment: str) -> dict[str, Any]:
     """Show a warrant with its document, for those who sign it or must see what was signed."""
-    return {
-        **summary(standing),
-        "deployment": deployment,
-        "document": json.loads(standing.registered.document),
-    }
+    document = None if standing.signed is None else json.loads(standing.registered.document)
+    return {**summary(standing), "deployment": deployment, "document": document}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from withhold.adapters.pruning import PRUNED
 from withhold.bundle import Bundle
 from withhold.control.entries import Act, Event, entry_of_move, entry_of_signed
 from withhold.control.pending import Pending
@@ -48,7 +49,7 @@ class Standing:
     """A warrant as it stands: what it says, its state now, and whose signature it waits for."""
 
     registered: Registered
-    signed: SignedWarrant
+    signed: SignedWarrant | None  # None: its document was pruned
     state: State
     waits_for: str  # empty where nothing is missing
     remarks: tuple[str, ...]  # what it asks for in vain
@@ -61,7 +62,7 @@ async def register(office: Office, document: bytes, act: Act) -> Standing:
     """
     signed = parse_signed(document)
     standing = _verified(office, signed, document, await now(office))
-    entry = _entry(office, act, Event.REGISTERED, standing)
+    entry = _entry(office, act, Event.REGISTERED, signed, standing.state)
     await office.registry.register(standing.registered, entry)
     return standing
 
@@ -79,8 +80,8 @@ async def approve(office: Office, warrant: WarrantId, document: bytes, act: Act)
     fresh = [each for each in added if (each.protected, each.value) not in known]
     if not fresh:
         raise Denied("no-new-signature", "the document has no signature that is not known")
-    standing = await _signed_anew(office, held, (*held.signatures, *fresh))
-    entry = _entry(office, act, Event.APPROVED, standing)
+    signed, standing = await _signed_anew(office, held, (*held.signatures, *fresh))
+    entry = _entry(office, act, Event.APPROVED, signed, standing.state)
     await office.registry.amend(old, standing.registered, entry)
     return standing
 
@@ -105,10 +106,10 @@ async def resume(office: Office, warrant: WarrantId, document: bytes, act: Act) 
         hint = "sign now, with `withhold warrant resume`"
         raise Denied("stale-signature", "the approver's signature is not of now", hint)
     kept = [each for each in held.signatures if each.key_id != signature.key_id]
-    standing = await _signed_anew(office, held, (*kept, signature))
+    signed, standing = await _signed_anew(office, held, (*kept, signature))
     if standing.state is not State.ACTIVE:
         raise Denied(NEEDS_APPROVAL, standing.waits_for)
-    entry = _entry(office, act, Event.RESUMED, standing)
+    entry = _entry(office, act, Event.RESUMED, signed, standing.state)
     await office.registry.amend(old, standing.registered, entry)
     return standing
 
@@ -159,17 +160,13 @@ async def close(
 
 async def find(office: Office, warrant: WarrantId) -> Standing:
     """Give a warrant as it stands. Raises: Denied `warrant-unknown`, DatabaseUnavailable."""
-    registered, signed = await _find(office, warrant)
-    return stand(office, registered, signed, await now(office))
+    return stand(office, await _registered(office, warrant), await now(office))
 
 
 async def find_all(office: Office) -> list[Standing]:
     """Give every warrant as it stands, newest first. Raises: DatabaseUnavailable."""
     at = await now(office)
-    return [
-        stand(office, registered, parse_signed(registered.document), at)
-        for registered in await office.registry.list()
-    ]
+    return [stand(office, registered, at) for registered in await office.registry.list()]
 
 
 async def now(office: Office) -> Instant:
@@ -177,8 +174,11 @@ async def now(office: Office) -> Instant:
     return (await office.registry.changes(NOTHING_SINCE)).now
 
 
-def stand(office: Office, registered: Registered, signed: SignedWarrant, at: Instant) -> Standing:
+def stand(office: Office, registered: Registered, at: Instant) -> Standing:
     """Say how a registered warrant stands at an instant, as far as its signatures go."""
+    if registered.document == PRUNED:
+        return Standing(registered, None, registered.state, "", ())
+    signed = parse_signed(registered.document)
     verdict = _verify(office, signed)
     waits_for = verdict.message if isinstance(verdict, Denial) else ""
     state = state_at(registered.state, signed.warrant.valid, at)
@@ -187,10 +187,11 @@ def stand(office: Office, registered: Registered, signed: SignedWarrant, at: Ins
 
 async def _signed_anew(
     office: Office, held: SignedWarrant, signatures: Sequence[Signature]
-) -> Standing:
+) -> tuple[SignedWarrant, Standing]:
     document = print_signed(held.payload, signatures)
     # Read back: what is kept can be read again, and has not grown past what a document may be.
-    return _verified(office, parse_signed(document), document, await now(office))
+    signed = parse_signed(document)
+    return signed, _verified(office, signed, document, await now(office))
 
 
 def _verified(office: Office, signed: SignedWarrant, document: bytes, at: Instant) -> Standing:
@@ -208,24 +209,30 @@ def _verified(office: Office, signed: SignedWarrant, document: bytes, at: Instan
     return Standing(registered, signed, state, waits_for, _remarks(office, signed))
 
 
-def _entry(office: Office, act: Act, event: Event, standing: Standing) -> Entry:
-    signed = standing.signed
+def _entry(office: Office, act: Act, event: Event, signed: SignedWarrant, state: State) -> Entry:
     instrument = office.bundle.policy.instruments.get(signed.warrant.instrument)
     return entry_of_signed(
         act,
         event,
         signed,
-        state=standing.state,
+        state=state,
         instrument=instrument,
         commit_target=office.commit_target,
     )
 
 
 async def _find(office: Office, warrant: WarrantId) -> tuple[Registered, SignedWarrant]:
+    found = await _registered(office, warrant)
+    if found.document == PRUNED:
+        raise Denied("wrong-state", f"the warrant is `{found.state}`, and its document was pruned")
+    return found, parse_signed(found.document)
+
+
+async def _registered(office: Office, warrant: WarrantId) -> Registered:
     found = await office.registry.find(warrant)
     if found is None:
         raise Denied("warrant-unknown", "no warrant has this id")
-    return found, parse_signed(found.document)
+    return found
 
 
 def _remarks(office: Office, signed: SignedWarrant) -> tuple[str, ...]:
