@@ -5,8 +5,9 @@ found. What was found is compared and entered in one transaction, so several tha
 it once.
 """
 
+import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -16,7 +17,10 @@ from sqlalchemy import Connection, delete, insert, select
 from withhold.adapters.database import Database
 from withhold.adapters.log import owe
 from withhold.adapters.schema import entered, read_clock_text, take_numbers
+from withhold.keyring import KeyKind, KeyRing, known_keys
 from withhold.ledger.entry import Entry, EntryType, Json
+from withhold.names import Digest
+from withhold.warrant.model import Signer
 
 
 class Found(StrEnum):
@@ -50,6 +54,35 @@ _EVENTS = {
     Found.SIGNER: _Events("added", "removed"),
     Found.KEY: _Events("made", None),
 }
+
+
+def bundle_facts(bundle: Digest, software: str) -> Mapping[str, Fact]:
+    """Give what there is to say of the bundle that a node serves."""
+    return {"bundle": Fact({"digest": bundle, "software": software})}
+
+
+def signer_facts(signers: Iterable[Signer]) -> Mapping[str, Fact]:
+    """Give what there is to say of the signers in force."""
+    facts = {}
+    for signer in signers:
+        public_key = base64.b64encode(signer.public_key).decode()
+        public = {"name": signer.name, "role": signer.role.value, "public_key": public_key}
+        facts[signer.name] = Fact(public, {"person": signer.person})
+    return facts
+
+
+def key_facts(ring: KeyRing, origin: str) -> Mapping[str, Fact]:
+    """Give what there is to say of a deployment's own keys. `origin`: what the log is called."""
+    facts = {}
+    for (kind, version), public_key in known_keys(ring, origin).items():
+        public = {"kind": kind.value, "version": version, "key_id": None, "public_key": public_key}
+        facts[key_name(kind, version)] = Fact(public)
+    return facts
+
+
+def key_name(kind: KeyKind, version: int) -> str:
+    """Name one of the deployment's own keys, as what was said of it is found again."""
+    return f"{kind.value} {version}"
 
 
 async def enter(database: Database, found: Found, facts: Mapping[str, Fact]) -> None:

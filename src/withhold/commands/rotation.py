@@ -16,14 +16,14 @@ from sqlalchemy import Connection, select
 
 from withhold import config
 from withhold.adapters.database import Database
-from withhold.adapters.entering import Fact, Found, enter_now
+from withhold.adapters.entering import Fact, Found, enter_now, key_facts, key_name
 from withhold.adapters.keyfiles import destroy_key, load_keys, make_next_key, retire_key
 from withhold.adapters.schema import entered
 from withhold.adapters.token_keys import Rewrapped, SqlTokenKeys
 from withhold.commands.options import deployment_file
 from withhold.deployment.model import Deployment, Secret
 from withhold.errors import DatabaseUnavailable, KeyUnavailable
-from withhold.keyring import KeyEvent, KeyKind, KeyRing, known_keys, verifier_keys
+from withhold.keyring import KeyEvent, KeyKind, KeyRing, verifier_keys
 from withhold.ledger.note import print_verifier_key
 from withhold.terminal import Exit, complain, count, note, out, out_json, table, warn
 
@@ -185,9 +185,10 @@ def _said(connection: Connection, name: str) -> str | None:
 
 def _named(deployment: Deployment, kind: KeyKind, version: int) -> tuple[str, Fact]:
     """Give what the ledger calls a key and says of it: as nodes do that find it."""
-    public = known_keys(load_keys(deployment.keys_path), deployment.ledger_origin)
-    members = {"kind": kind.value, "version": version, "key_id": None}
-    return f"{kind} {version}", Fact({**members, "public_key": public.get((kind, version))})
+    facts = key_facts(load_keys(deployment.keys_path), deployment.ledger_origin)
+    name = key_name(kind, version)
+    gone = {"kind": kind.value, "version": version, "key_id": None, "public_key": None}
+    return name, facts.get(name, Fact(gone))
 
 
 async def _rewrap(deployment: Deployment) -> Rewrapped:
