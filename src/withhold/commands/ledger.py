@@ -25,7 +25,6 @@ from withhold.errors import BadRequest
 from withhold.ledger.copy import Keys, Verdict, verify_copy
 from withhold.ledger.findings import Finding
 from withhold.ledger.lines import print_base64
-from withhold.ledger.note import print_verifier_key
 from withhold.terminal import Exit, Ink, out, out_json, paint, printable, table
 
 
@@ -89,7 +88,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     log = log_keys(arguments)
     keys = Keys(origin_of(arguments, log), log, witness_keys(arguments))
     if arguments.copy.is_file():
-        return _verify_proof(arguments, keys)
+        return receipts.verify_file(arguments, keys, trusted(arguments))
     if arguments.body is not None:
         raise BadRequest("`--body` is for the proof of one receipt, and this is a copy")
     found = verify_copy(read_files(arguments.copy), keys, trusted(arguments))
@@ -99,17 +98,6 @@ def _verify(arguments: argparse.Namespace) -> int:
         for line in _described(found):
             out(line)
     return Exit.FAULT if found.faults else Exit.DONE
-
-
-def _verify_proof(arguments: argparse.Namespace, keys: Keys) -> int:
-    """Verify what `prove` wrote, by the same keys."""
-    if len(arguments.checkpoint) > 1:
-        raise BadRequest("a proof is compared with one checkpoint")
-    given = argparse.Namespace(**vars(arguments))
-    given.key = [print_verifier_key(key) for key in keys.log]
-    given.witness = [print_verifier_key(key) for key in keys.witnesses]
-    given.checkpoint = arguments.checkpoint[0] if arguments.checkpoint else None
-    return receipts.verify_file(given)
 
 
 def _described(found: Verdict) -> list[str]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shlex
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -21,12 +21,12 @@ from withhold.commands.service import Json, Unreachable, add_token_file, service
 from withhold.digest import digest_of
 from withhold.errors import BadRequest, Unproven
 from withhold.ledger.certificate import write_certificate
+from withhold.ledger.copy import Keys, Trusted
 from withhold.ledger.court import Verified, verify_body, verify_exhibit
 from withhold.ledger.entry import open_sealed
 from withhold.ledger.exhibit import MAX_EXHIBIT_BYTES, parse_exhibit, print_exhibit
 from withhold.ledger.facts import Facts, facts_of
 from withhold.ledger.lines import print_base64
-from withhold.ledger.note import MAX_NOTE_BYTES, KeyType, VerifierKey, parse_verifier_key
 from withhold.names import Digest
 from withhold.terminal import (
     Exit,
@@ -265,24 +265,21 @@ def _prove(arguments: argparse.Namespace) -> int:
 # --- verify ---
 
 
-def verify_file(arguments: argparse.Namespace) -> int:
+def verify_file(arguments: argparse.Namespace, keys: Keys, trusted: Sequence[Trusted]) -> int:
     """Verify what `prove` wrote: `withhold ledger verify FILE`.
 
-    Of `arguments`: `copy` (the file), `key` and `witness` (vkeys), `checkpoint`, `body` (files, or
-    None), `json`. Gives 0 if all of it holds, 1 if anything does not. Raises: BadRequest, OSError.
+    Of `arguments`: `copy` (the file), `body` (a file, or None), `json`. Gives 0 if all of it holds,
+    1 if anything does not. Raises: OSError.
     """
-    log_keys = _keys(arguments.key, KeyType.ED25519, "--key")
-    if not log_keys:
-        raise BadRequest("a proof is verified by the log's key", "--key VKEY, from elsewhere")
-    witness_keys = _keys(arguments.witness, KeyType.COSIGNATURE, "--witness")
     data = _read(arguments.copy, MAX_EXHIBIT_BYTES)
-    trusted = []
-    if arguments.checkpoint is not None:
-        trusted = [_read(arguments.checkpoint, MAX_NOTE_BYTES)]
     body = None if arguments.body is None else _digest(arguments.body)
     try:
         found = verify_exhibit(
-            data, log_keys[0].name, log_keys, witness_keys=witness_keys, trusted=trusted
+            data,
+            keys.origin,
+            keys.log,
+            witness_keys=keys.witnesses,
+            trusted=[each.note for each in trusted],
         )
         if body is not None:
             verify_body(found.facts, *body)
@@ -292,28 +289,26 @@ def verify_file(arguments: argparse.Namespace) -> int:
         complain(error)
         return Exit.FAULT
     if arguments.json:
-        out_json(_as_json(found, witness_keys, is_body=body is not None))
+        out_json(_as_json(found, keys, is_body=body is not None))
     else:
-        for line in table(list(_verified(found, witness_keys, is_body=body is not None))):
+        for line in table(list(_verified(found, keys, is_body=body is not None))):
             out(line)
     for remark in found.remarks:
         warn(printable(remark))
-    if not trusted and not witness_keys:
+    if not trusted and not keys.witnesses:
         warn(UNWITNESSED, UNWITNESSED_HINT)
     return Exit.DONE
 
 
-def _verified(
-    found: Verified, witnesses: list[VerifierKey], *, is_body: bool
-) -> Iterator[tuple[str, str]]:
+def _verified(found: Verified, keys: Keys, *, is_body: bool) -> Iterator[tuple[str, str]]:
     facts = found.facts
     public = facts.first.public
     signers = [f"{each.key.name} ({each.key.id.hex()})" for each in found.signed]
     yield paint("verified", Ink.GREEN), printable(f"receipt {public['receipt']}")
     yield "log", printable(f"{facts.origin}, at size {found.checkpoint.size}")
     yield "signed by", printable(", ".join(signers))
-    if witnesses:
-        yield "witnesses", printable(", ".join(each.name for each in witnesses))
+    if keys.witnesses:
+        yield "witnesses", printable(", ".join(each.name for each in keys.witnesses))
     yield "disclosure", printable(f"{facts.first.type} at {facts.first.at}: {public['outcome']}")
     yield "resource", printable(public["resource"])
     yield "delivery", _ending(facts)
@@ -325,7 +320,7 @@ def _verified(
         yield "body", "is the one that was released"
 
 
-def _as_json(found: Verified, witnesses: list[VerifierKey], *, is_body: bool) -> Json:
+def _as_json(found: Verified, keys: Keys, *, is_body: bool) -> Json:
     facts = found.facts
     return {
         "verified": True,
@@ -333,7 +328,7 @@ def _as_json(found: Verified, witnesses: list[VerifierKey], *, is_body: bool) ->
         "size": found.checkpoint.size,
         "root": print_base64(found.checkpoint.root),
         "signed_by": [f"{each.key.name}+{each.key.id.hex()}" for each in found.signed],
-        "witnesses": [each.name for each in witnesses],
+        "witnesses": [each.name for each in keys.witnesses],
         "entries": [{"index": each.index, "public": each.public} for each in facts.entries],
         "body": is_body,
         "remarks": list(found.remarks),
@@ -346,21 +341,6 @@ def _ending(facts: Facts) -> str:
     size = facts.closing.public["size_bytes"]
     left = "" if size is None else f", {count(size, 'byte')}"
     return f"{facts.closing.public['outcome']}{left}"
-
-
-def _keys(texts: list[str] | None, kind: KeyType, option: str) -> list[VerifierKey]:
-    keys = []
-    for text in texts or ():
-        try:
-            key = parse_verifier_key(text)
-        except Unproven as error:
-            raise BadRequest(f"`{option}`: {error.message}", error.hint) from None
-        if key.type is not kind:
-            raise BadRequest(
-                f"`{option}` is a key of another type: --key is a log's, --witness not"
-            )
-        keys.append(key)
-    return keys
 
 
 def _read(path: Path, most: int) -> bytes:
