@@ -143,6 +143,7 @@ def run(
     given: bytes = b"",
     typed: str | None = None,
     url: str = "",
+    data_url: str = "",
     token: Path | None = None,
 ) -> Done:
     """Run one command in this process, with nothing of this environment's own settings."""
@@ -150,6 +151,8 @@ def run(
     environment = {n: v for n, v in os.environ.items() if not n.startswith("WITHHOLD_")}
     if url:
         environment["WITHHOLD_URL"] = url
+    if data_url:
+        environment["WITHHOLD_DATA_URL"] = data_url
     if token is not None:
         environment["WITHHOLD_TOKEN"] = token.read_text().strip()
     out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
