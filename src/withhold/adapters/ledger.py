@@ -202,8 +202,10 @@ class SqlLedger:
     def _append(
         self, connection: Connection, items: Sequence[_Append]
     ) -> Sequence[int | WithholdError]:
+        # First: what is read below is then as of now, however long others kept the log, and
+        # nobody who revokes has to wait for those who wait for it.
+        before = self._lock(connection)
         unmet = _unmet(connection, [item.condition for item in items])
-        before = self._lock(connection)  # first: what another node appends now, is seen below
         denials = _without_second(connection, [item.written.entry for item in items], unmet)
         denials = use_once(connection, [item.condition for item in items], denials)
         due = take_owed(connection, self._salt)

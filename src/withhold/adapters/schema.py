@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     insert,
+    inspect,
     select,
     text,
     update,
@@ -168,10 +169,12 @@ def create_tables(connection: Connection) -> None:
     Raises: DatabaseUnavailable if the tables are those of another version.
     """
     connection.execute(text(_ALONE[connection.dialect.name]))
+    names = set(inspect(connection).get_table_names())
     for table in metadata.sorted_tables:
-        connection.execute(CreateTable(table, if_not_exists=True))
-        for index in table.indexes:
-            connection.execute(CreateIndex(index, if_not_exists=True))
+        if table.name not in names:  # a node needs no right to create what is there
+            connection.execute(CreateTable(table))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index))
     there = {row.name: row.value for row in connection.execute(select(sequences))}
     for name, value in (("schema", VERSION), *((name, 0) for name in _SEQUENCES)):
         if name not in there:

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
+from withhold.adapters.log import read_frontier
 from withhold.adapters.schema import entries, nodes, owed, read_clock, refusals
 from withhold.kinds.instant import Instant, print_instant
 from withhold.ledger.entry import Entry, EntryType, Handle
@@ -138,6 +139,7 @@ def leave(connection: Connection, node: str, view: View) -> Sequence[Entry]:
 
 def count_refusals(connection: Connection, counts: Mapping[Refused, int]) -> None:
     """Add to the counts."""
+    read_frontier(connection, lock=True)  # one node after the other: no two insert the same row
     for (caller, code, minute), count in sorted(counts.items()):
         key = {"caller": caller, "code": code, "minute": minute}
         row = (
