@@ -101,6 +101,6 @@ def a_day(*, secret: bool = True) -> Log:
     # The next day: one more order, and one more disclosure of an order of the day.
     log.order("LATER", "2026-03-03T00:00:00Z")
     log.disclose("WHOLE", "2026-03-03T09:00:00Z", **held)
-    log.freeze("2026-03-03T09:00:00Z")
+    log.freeze("2026-03-03T00:00:00Z")
     log.fail("LATER", "2026-03-03T09:30:00Z", "store-failed")
     return log

@@ -11,19 +11,16 @@ suppressed number is never nought in any. Source of the terms: Willenborg and de
 Statistical Disclosure Control (2001).
 """
 
-import itertools
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from withhold.report.cells import PAIRS, Cell, Scope, Table
+from withhold.report.cells import PAIRS, Cell, Table
 from withhold.report.measures import Measure
 
 DEFAULT_THRESHOLD: Final = 5
 LEAST_THRESHOLD: Final = 3  # below it a number that is small enough to hide could only be 1
 MOST_THRESHOLD: Final = 1_000_000
-_MOST_PLACES: Final = 30  # to exchange an order with: more would take long and find little
 
 _OPEN: Final = frozenset({Measure.FREEZES})  # about nobody
 _NOT_OF_ORDERS: Final = _OPEN | {Measure.REFUSALS}
@@ -39,7 +36,6 @@ class _Pattern:
     values: list[int]
     worth: list[int]
     atoms: list[int]  # the cells of each atom that there is one of at least
-    places: list[dict[frozenset[Measure], int]]  # atoms of orders by their scopes, then by fate
     hidden: int = 0
     other: int = 0  # hidden cells that are another number in some world
 
@@ -82,18 +78,13 @@ def _complete(table: Table, primary: set[Cell], family: str) -> set[Cell]:
     """Add to the primary cells of a family what they need beside them."""
     cells = [cell for cell in table.values if _family(cell) == family]
     bit = {cell: 1 << i for i, cell in enumerate(cells)}
-    atoms: list[int] = []
-    places: defaultdict[frozenset[Scope], dict[frozenset[Measure], int]] = defaultdict(dict)
-    for atom in table.atoms:
-        if atom.number and atom.cells & bit.keys():
-            atoms.append(sum(bit[cell] for cell in atom.cells))
-            if family == _ORDERS:
-                fate = frozenset(cell.measure for cell in atom.cells)
-                places[frozenset(cell.scope for cell in atom.cells)][fate] = atoms[-1]
+    atoms = [
+        sum(bit[cell] for cell in atom.cells)
+        for atom in table.atoms
+        if atom.number and atom.cells & bit.keys()
+    ]
     values = [table.values[cell] for cell in cells]
-    pattern = _Pattern(
-        cells, bit, values, [_worth(cell) for cell in cells], atoms, [*places.values()]
-    )
+    pattern = _Pattern(cells, bit, values, [_worth(cell) for cell in cells], atoms)
     for cell in sorted(primary):
         _hide(pattern, cell)
     # INVARIANT: what makes a world another one is hidden, and hiding more never undoes that.
@@ -131,36 +122,11 @@ def _worlds(pattern: _Pattern, target: int) -> Iterator[int]:
             # One of the others is one of these, or the reverse; every atom here has one to give.
             if _stays(pattern, others & ~cells) or _stays(pattern, cells & ~others):
                 yield cells ^ others
-    yield from _exchanges(pattern, target)
 
 
-def _exchanges(pattern: _Pattern, target: int) -> Iterator[int]:
-    """Give the worlds in which two orders of different scopes have exchanged their fates.
-
-    How many orders each scope has stays the same, and how many orders have each fate.
-    """
-    for place in pattern.places:
-        for (fate, more), (other_fate, fewer) in itertools.permutations(place.items(), 2):
-            if not (more ^ fewer) & target:
-                continue
-            for other in pattern.places[:_MOST_PLACES]:
-                other_more, other_fewer = other.get(other_fate, 0), other.get(fate, 0)
-                if other is place or not other_more or not other_fewer:
-                    continue
-                falling = (fewer & ~more) | (other_fewer & ~other_more)
-                rising = (more & ~fewer) | (other_more & ~other_fewer)
-                changed = falling ^ rising  # what falls here and rises there is as before
-                both = fewer & ~more & other_fewer & ~other_more
-                if changed & target and _stays(pattern, changed & falling, both):
-                    yield changed
-
-
-def _stays(pattern: _Pattern, falling: int, twice: int = 0) -> bool:
-    """Tell whether no cell that falls by one, or by two, would become nought."""
-    return all(pattern.values[i] > 1 for i in _bits(falling)) and all(
-        pattern.values[i] > 2  # noqa: PLR2004 - two orders
-        for i in _bits(twice)
-    )
+def _stays(pattern: _Pattern, falling: int) -> bool:
+    """Tell whether no cell that falls by one would become nought."""
+    return all(pattern.values[i] > 1 for i in _bits(falling))
 
 
 def _cost(pattern: _Pattern, changed: int) -> tuple[int, int]:
