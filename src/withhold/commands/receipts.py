@@ -172,7 +172,7 @@ def _open(arguments: argparse.Namespace, path: str) -> int:
         if each["sealed"] is None:
             out("  the sealed part was pruned")
             continue
-        out(paint("  sealed", Ink.BOLD))
+        out(paint("  sealed" if each["sealed"] else "  sealed: nothing", Ink.BOLD))
         for line in table(list(_members(each["sealed"])), indent="    "):
             out(line)
     warn(f"entry {found['reading']} of the log says that you opened this")
