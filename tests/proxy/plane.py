@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from starlette.applications import Starlette
@@ -157,6 +157,19 @@ async def kinds(it: Plane) -> list[tuple[EntryType, str]]:
     return [(each.type, each.public["outcome"]) for each in await it.entries()]
 
 
+class Held(asyncio.Event):
+    """An event that says when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        """Wait, and say so."""
+        self.reached.set()
+        return await super().wait()
+
+
 def change() -> Entry:
     """Make the entry of some change of the warrant."""
     return Entry(EntryType.WARRANT, print_instant(NOW), {"event": "changed"})
@@ -197,6 +210,7 @@ async def plane(
     signers: Callable[[], tuple[Signer, ...]] = lambda: SIGNERS,
     callers: tuple[CallerEntry, ...] = CALLERS,
     clock: "Clock | None" = None,
+    ended: Callable[[], Mapping[WarrantId, State]] = dict,
     changed: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Plane]:
     """Run a data plane. `changed`: members of the warrant that are others than the contract's."""
@@ -217,7 +231,7 @@ async def plane(
     )
     (folder / "freezes").mkdir()
     the_clock = clock or Clock()
-    standing = Standing(registry.changes_now, folder / "freezes", the_clock)
+    standing = Standing(registry.changes_now, folder / "freezes", the_clock, ended)
     standing.poll()
     bundle = parse_bundle(
         {str(file.relative_to(BUNDLE)): file.read_bytes() for file in BUNDLE.rglob("*.toml")}

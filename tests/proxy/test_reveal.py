@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ from tests.proxy.plane import (
     TOKEN,
     VALID,
     WARRANT,
+    Held,
     Plane,
     caller,
     change,
@@ -36,7 +37,7 @@ from withhold.bundle import parse_bundle
 from withhold.clock import read_clock
 from withhold.digest import digest_of
 from withhold.kinds.instant import Instant
-from withhold.ledger.entry import open_sealed, read_public
+from withhold.ledger.entry import EntryType, open_sealed, read_public, write_entry
 from withhold.ledger.receipt import ReceiptId, commit_body, handle_of
 from withhold.names import CallerName, ResourceName, Role, State, StoreName, WarrantId
 from withhold.paths import parse_path
@@ -72,18 +73,6 @@ def bundle_files() -> dict[str, bytes]:
     files = {str(f.relative_to(BUNDLE)): f.read_bytes() for f in BUNDLE.rglob("*.toml")}
     before, _, _ = files["policy/base.toml"].partition(b"[[rule]]")
     return {**files, "policy/base.toml": before + POLICY.encode()}
-
-
-class Held(asyncio.Event):
-    """An event that says when somebody waits for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reached = asyncio.Event()
-
-    async def wait(self) -> Literal[True]:
-        self.reached.set()
-        return await super().wait()
 
 
 @dataclass
@@ -488,11 +477,35 @@ async def test_a_token_of_a_document_that_was_pruned(tmp_path: Path) -> None:
 async def test_the_log_shows_that_the_field_was_tokenized(tmp_path: Path) -> None:
     async with stand(tmp_path) as it:
         token = await it.token()
-        # Made under another warrant's key, and never disclosed as a token: no entry says so.
         log = it.plane.database.log
         await it.parts.closings.drain()
-        log[:] = [each for each in log if each.entry.type != "release"]
-        assert await it.refused(approval(token)) == (403, "token-unknown")
+        [at] = [i for i, each in enumerate(log) if each.entry.type == "release"]
+        release = log[at].entry
+        for changed, could in (
+            ({"tokenized": {}}, False),
+            ({"tokenized": {"$.ip_of_another": 1}}, False),
+            ({"resource": "shop/notes"}, False),
+            ({"tokenized": {'$.ip when kind is "login"': 1}}, True),
+        ):
+            log[at] = write_entry(
+                dataclasses.replace(release, public={**release.public, **changed}), bytes(32)
+            )
+            assert await shown(it, token) is could
+        # Of a stream nobody knows before its closing, and that may be missing.
+        for treatment, could in (("disclose", False), ("tokenize", True)):
+            public = {**release.public, "tokenized": {}, "authorised": {treatment: 1}}
+            opening = dataclasses.replace(release, type=EntryType.OPENING, public=public)
+            log[at] = write_entry(opening, bytes(32))
+            assert await shown(it, token) is could
+        log[at] = dataclasses.replace(log[at], public=b"not canonical")
+        found = await it.reveal(approval(token))
+        assert (found.status_code, found.json()["code"]) == (500, "internal-error")
+
+
+async def shown(it: Stand, token: str) -> bool:
+    found = await it.reveal(approval(token))
+    assert found.status_code == 200 or found.json()["code"] == "token-unknown"
+    return found.status_code == 200
 
 
 async def test_a_warrant_with_many_disclosures(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ class _Desk:
             message = "only `store` and `instrument` can be named, once each"
             raise BadRequest(message)
         freeze = self._freeze(named)
-        await lift(self._office.registry, self._parts.freezes, freeze, self._act(caller))
+        office, act = self._office, self._act(caller)
+        await lift(office.registry, office.pending, self._parts.freezes, freeze, act)
         _frozen("thawed", freeze, caller)
         return answer(await self._freezes())
 

@@ -47,8 +47,11 @@ async def put_in_force(
         raise DatabaseUnavailable(message)
 
 
-async def lift(registry: Registry, folder: Path, freeze: Freeze, act: Act) -> None:
+async def lift(
+    registry: Registry, pending: Pending, folder: Path, freeze: Freeze, act: Act
+) -> None:
     """Lift exactly this freeze, in both places. Raises: DatabaseUnavailable."""
+    await pending.try_now()  # a freeze that waits would come after its own thaw
     await registry.thaw(freeze, entry_of_freeze(act, freeze, frozen=False))
     # CRASH: this machine's nodes alone are still frozen, until it is done again.
     await _on_disk(remove_freeze, folder, freeze)

@@ -30,6 +30,7 @@ class Pending:
         # Warrants that have ended for this process. Replaced as a whole: a reader sees one state.
         self.ended: dict[WarrantId, State] = {}
         self._tries: dict[str, tuple[Try, WarrantId | None]] = {}
+        self._trying = asyncio.Lock()  # or what is tried twice at once would be entered twice
         self._task: asyncio.Task[None] | None = None
 
     def add(self, name: str, attempt: Try, ends: tuple[WarrantId, State] | None = None) -> None:
@@ -46,6 +47,12 @@ class Pending:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
+    async def try_now(self) -> None:
+        """Try all at once. Raises: DatabaseUnavailable, if something still waits."""
+        await self._try_all()
+        if self._tries:
+            raise DatabaseUnavailable("what was ended before waits for the database still")
+
     async def close(self) -> None:
         """Try for the last time."""
         if self._task is not None:
@@ -59,14 +66,15 @@ class Pending:
             await self._try_all()
 
     async def _try_all(self) -> None:
-        for name, (attempt, warrant) in list(self._tries.items()):
-            try:
-                await attempt()
-            except DatabaseUnavailable:
-                return
-            except WithholdError as error:
-                _log.warning("what was pending can't be: %s", error)
-            # From here on the database knows, and asks nobody's memory.
-            if self._tries[name][0] is attempt:
-                del self._tries[name]
-                self.ended = {of: to for of, to in self.ended.items() if of != warrant}
+        async with self._trying:
+            for name, (attempt, warrant) in list(self._tries.items()):
+                try:
+                    await attempt()
+                except DatabaseUnavailable:
+                    return
+                except WithholdError as error:
+                    _log.warning("what was pending can't be: %s", error)
+                # From here on the database knows, and asks nobody's memory.
+                if self._tries[name][0] is attempt:
+                    del self._tries[name]
+                    self.ended = {of: to for of, to in self.ended.items() if of != warrant}

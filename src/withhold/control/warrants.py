@@ -128,7 +128,8 @@ async def move(office: Office, warrant: WarrantId, to: State, act: Act) -> None:
     except DatabaseUnavailable as error:
         if to is State.CLOSED:
             raise
-        office.pending.add(f"warrant {warrant}", attempt, (warrant, to))
+        if office.pending.ended.get(warrant) is not State.REVOKED:  # nothing takes its place
+            office.pending.add(f"warrant {warrant}", attempt, (warrant, to))
         message = f"in force in this process and not durable yet: {error.message}"
         hint = "it is tried until the database takes it; to be sure of all nodes, freeze by file"
     else:
