@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix
+from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix, unpack_ip
 
 
 def normal(text: str) -> str | None:
@@ -117,3 +117,10 @@ def test_the_normal_form_is_read_back_as_itself(
 @given(st.ip_addresses(v=4))
 def test_v4_is_packed_as_mapped(address: ipaddress.IPv4Address) -> None:
     assert pack_ip(address) == ipaddress.ip_address(f"::ffff:{address}").packed
+
+
+@pytest.mark.parametrize("text", ["192.0.2.7", "2001:db8::1", "::", "255.255.255.255"])
+def test_what_was_packed_is_unpacked(text: str) -> None:
+    address = parse_ip(text)
+    assert address is not None
+    assert unpack_ip(pack_ip(address)) == address

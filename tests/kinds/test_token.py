@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from withhold.kinds.ip import pack_ip, parse_ip
-from withhold.kinds.token import Tokenizer, key_id, reveal
+from withhold.kinds.token import Tokenizer, key_id, key_id_of, reveal
 
 VECTORS = [
     vector
@@ -116,3 +116,12 @@ def test_an_address_has_one_token_and_no_other() -> None:
 def test_a_key_of_another_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="a token key has 16 bytes"):
         Tokenizer(bytes(size))
+
+
+def test_a_token_names_its_key_and_nothing_else_does() -> None:
+    [token] = Tokenizer(bytes(16)).tokens([bytes(16)])
+    assert key_id_of(token) == key_id(bytes(16))
+    for text in ("", "192.0.2.7", token[:-1], f"{token}a", f" {token}", token.upper()):
+        assert key_id_of(text) is None
+    # The last character has two bits of nothing: another spelling is no token.
+    assert key_id_of(token[:-1] + "b") is None
