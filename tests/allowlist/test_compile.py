@@ -24,6 +24,7 @@ from tests.allowlist.bundles import (
 from withhold.allowlist.compile import (
     compile_allowlist,
     compile_widest,
+    count_asked,
     covers_keys,
     matches,
     narrow,
@@ -461,3 +462,37 @@ def test_the_widest_allowlists_say_all_that_any_warrant_can_get(seed: int) -> No
                         ):
                             expected = (WITHHOLD, "not-in-warrant")
                         assert found[one.label] == expected
+
+
+class TestAsked:
+    """Subscriber and content fields, of which a subpoena reaches the first kind."""
+
+    ONE = resource(
+        field("$.a"),
+        field("$.b"),
+        field("$.c", category=Category.CONTENT),
+        field("$.d", category=Category.CONTENT),
+    )
+
+    @pytest.mark.parametrize(
+        ("categories", "fields", "asked"),
+        [
+            ([], [], 2),  # all that the instrument covers
+            ([Category.SUBSCRIBER], [], 2),
+            ([Category.CONTENT], [], 2),  # and gets nothing
+            ([Category.SUBSCRIBER, Category.CONTENT], [], 4),
+            ([], ["$.a"], 1),
+            ([], ["$.a", "$.c"], 2),
+            ([Category.CONTENT], ["$.a", "$.c"], 1),
+            ([Category.TRAFFIC], [], 0),
+        ],
+    )
+    def test_an_order_asks_for_what_it_names(
+        self, categories: list[Category], fields: list[str], asked: int
+    ) -> None:
+        order = warrant(categories=categories, fields=fields)
+        reach = instrument(Category.SUBSCRIBER)
+        for made in (policy(), policy(rule(WITHHOLD))):  # who refuses it, makes no difference
+            allowlist = compile_allowlist(order, reach, made, self.ONE)
+            assert count_asked(allowlist, order) == asked
+            assert count_asked(narrow(allowlist, frozenset()), order) == asked

@@ -148,6 +148,22 @@ def _missing_scope(field: Field, resource: Resource) -> Reason | None:
     return None
 
 
+def count_asked(allowlist: Allowlist, warrant: Warrant) -> int:
+    """Count the fields of the resource that the order itself asks for, whoever refuses them.
+
+    What its instrument cannot reach is asked for only where the order names it or its category.
+    """
+    return sum(_is_asked(entry, allowlist.resource, warrant) for entry in allowlist.entries)
+
+
+def _is_asked(entry: Entry, resource: Resource, warrant: Warrant) -> bool:
+    if entry.reason != Reason.NOT_IN_INSTRUMENT:
+        return entry.reason != Reason.NOT_IN_WARRANT
+    by_category = not warrant.categories or entry.field.category in warrant.categories
+    by_name = not warrant.fields or NamedField(resource.name, entry.field.path) in warrant.fields
+    return by_category and by_name and bool(warrant.categories or warrant.fields)
+
+
 def covers_keys(allowlist: Allowlist, path: Path) -> Entry | None:
     """Give the entry that lets out the keys of a map, if one does; its members stand at `path`."""
     for entry in allowlist.covered:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from withhold.authenticate import authenticate
-from withhold.control import desk, log, prune, receipts
+from withhold.control import desk, log, prune, receipts, report
 from withhold.control.exchange import answer
 from withhold.control.parts import ControlParts, Methods
 from withhold.control.problems import code_of, problem
@@ -23,7 +23,7 @@ from withhold.errors import Denied, WithholdError
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
-ROOMS: Final = (desk, receipts, log, prune)  # each gives its routes
+ROOMS: Final = (desk, receipts, log, report, prune)  # each gives its routes
 
 
 def control_plane(parts: ControlParts) -> Starlette:

@@ -89,6 +89,7 @@ class Receipt:
     caller: CallerName | None = None  # sealed, as is what follows
     targets: tuple[str, ...] = ()  # keyed commitments; see `keyring.commit_target`
     unauthorised: Mapping[str, int] = field(default_factory=dict)  # reason → how many fields
+    requested: int = 0  # how many fields of the resource the order itself asks for
     store_status: int | None = None  # None: the store was not asked, or did not answer
 
     def entry(self) -> Entry:
@@ -111,6 +112,7 @@ class Receipt:
                 "caller": self.caller,
                 "targets": list(self.targets),
                 "unauthorised": dict(self.unauthorised),
+                "requested": self.requested,
                 "store_status": self.store_status,
                 **self.released.sealed(),
             },

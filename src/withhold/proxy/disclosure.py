@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from withhold.allowlist.compile import count_asked
 from withhold.allowlist.model import Allowlist
 from withhold.digest import digest_of
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
@@ -189,6 +190,7 @@ class Clerk:
             caller=disclosure.caller,
             targets=disclosure.targets,
             unauthorised=unauthorised,
+            requested=count_asked(disclosure.allowlist, disclosure.warrant),
             store_status=store_status,
         )
 
