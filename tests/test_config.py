@@ -67,9 +67,10 @@ def test_deployment_faults_name_the_file_as_it_was_given(
 def test_keys_that_were_never_made_are_said_so() -> None:
     deployment = config.load_deployment(FOLDER / "withhold.toml")
     with pytest.raises(KeyUnavailable) as missing:
-        config.read_keys(deployment)
+        config.open_keys(deployment)
     assert "keys init" in missing.value.hint
     assert config.freezes_folder(deployment) == FOLDER / "var" / "freezes"
+    assert config.anchor_file(deployment) == FOLDER / "var" / "ledger.anchor"
 
 
 def test_the_shipped_configuration_is_whole() -> None:

@@ -5,9 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from withhold.deployment.model import CallerEntry, Deployment, Limits, Listen, Secret, StoreEntry
+from withhold.deployment.model import (
+    CallerEntry,
+    Deployment,
+    Limits,
+    Listen,
+    Secret,
+    StoreEntry,
+    WitnessEntry,
+)
 from withhold.deployment.parse import parse_deployment
 from withhold.errors import ConfigError
+from withhold.ledger.note import KeyType, VerifierKey, print_verifier_key
 from withhold.names import CallerName, Role, SignerRole, StoreName
 from withhold.warrant.model import Signer
 
@@ -15,6 +24,9 @@ FILE = Path("/etc/withhold/withhold.toml")
 SHIPPED = Path(__file__).parents[2] / "config" / "withhold.toml"
 KEY_1 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 KEY_2 = KEY_1.replace("AAE", "BBE")
+WITNESS_KEY = VerifierKey("witness.test/w1", KeyType.COSIGNATURE, bytes(range(32)))
+WITNESS = print_verifier_key(WITNESS_KEY)
+OF_A_LOG = print_verifier_key(VerifierKey("log.test", KeyType.ED25519, bytes(range(32))))
 
 WHOLE = f"""deployment = "example"
 [data_plane]
@@ -53,6 +65,11 @@ name = "approver-1"
 person = "Anna"
 role = "approve"
 public_key = "{KEY_2}"
+[ledger]
+origin = "log.example.test/withhold"
+[[witness]]
+url = "https://witness.test/of-logs/"
+key = "{WITNESS}"
 """
 
 
@@ -111,6 +128,8 @@ def test_a_deployment_is_what_its_file_says() -> None:
             Signer("intake-1", "Ines", SignerRole.INTAKE, bytes(range(32))),
             Signer("approver-1", "Anna", SignerRole.APPROVE, b"\x04\x11\x02" + bytes(range(3, 32))),
         ),
+        ledger_origin="log.example.test/withhold",
+        witnesses=(WitnessEntry("https://witness.test/of-logs", WITNESS_KEY),),
         limits=Limits(store_timeout_s=2.0, max_line_bytes=1000),
     )
 
@@ -136,11 +155,20 @@ def test_what_is_left_out_has_defaults() -> None:
             "[limits]",
             "store_timeout_s = 2",
             "max_line_bytes = 1000",
+            "[ledger]",
+            'origin = "log.example.test/withhold"',
+            "[[witness]]",
+            'url = "https://witness.test/of-logs/"',
+            f'key = "{WITNESS}"',
         )
     )
     assert found.redis_url is None
+    assert found.ledger_origin == "withhold/example"
+    assert found.witnesses == ()
     assert found.limits == Limits()
     assert parse(without('redis_url = "redis://127.0.0.1:6379/0"')).redis_url is None
+    nameless = parse(without('origin = "log.example.test/withhold"'))
+    assert nameless.ledger_origin == "withhold/example"
 
 
 def test_the_shipped_file_is_without_fault() -> None:
@@ -167,6 +195,7 @@ def test_all_that_is_missing_is_said_at_once() -> None:
         *(f"3: `{key}` is missing" for key in ("name", "token_sha256", "roles")),
         *(f"4: `{key}` is missing" for key in ("name", "person", "role", "public_key")),
     ]
+    assert faults_of("[[witness]]\n")[5:] == ["1: `url` is missing", "1: `key` is missing"]
 
 
 @pytest.mark.parametrize(
@@ -225,11 +254,43 @@ def test_all_that_is_missing_is_said_at_once() -> None:
             "person = 1979-05-27",
             "35: `person` is a date or a time, not a string",
         ),
+        ("origin = ", "orgin = ", "39: `orgin` is unknown here"),
+        ('"log.example.test/withhold"', "1", "39: `origin` is an integer, not a string"),
+        *(
+            (
+                '"log.example.test/withhold"',
+                f'"{origin}"',
+                "39: `origin` is empty, too long, or holds a space, a control or `+`",
+            )
+            for origin in ("a log", "a\\u00a0log", "a+log", "l" * 1_000)
+        ),
+        ("log.example.test/withhold", "", "39: `origin` is empty, or has space around it"),
+        (
+            "[[witness]]",
+            "[witness]",
+            "40: `witness` is a table, not an array of tables, `[[witness]]`",
+        ),
+        ('url = "https://witness', 'uri = "https://witness', "41: `uri` is unknown here"),
+        ("https://witness.test", "witness.test", "41: the witness's URL is not one"),
+        ("https://witness.test", "ftp://witness.test", "41: the witness's URL is not one"),
+        ("https://w", "https://u:p@w", "41: a witness's URL holds no user and no password"),
+        ("of-logs/", "of-logs?a=b", "41: a witness's URL has no `?` and no `#`"),
+        (f'key = "{WITNESS}"\n', "", "40: `key` is missing"),
+        (WITNESS, "witness.test", "42: `key` is no verifier key: "),
+        (WITNESS, WITNESS.replace("/w1", "/w2"), "42: `key` is no verifier key: "),
+        (WITNESS, WITNESS[:-4], "42: `key` is no verifier key: "),
+        (WITNESS, OF_A_LOG, "42: `key` is no witness's"),
+        (
+            f'key = "{WITNESS}"\n',
+            f'key = "{WITNESS}"\n[[witness]]\nurl = "http://a"\nkey = "{WITNESS}"\n',
+            "45: the key is that of another witness, too",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, fault: str) -> None:
     assert old in WHOLE
-    assert fault in faults_of(WHOLE.replace(old, new, 1))
+    found = faults_of(WHOLE.replace(old, new, 1))
+    assert [each for each in found if each == fault or (fault.endswith(": ") and fault in each)]
 
 
 def test_no_message_shows_what_stands_in_a_secrets_place() -> None:

@@ -233,7 +233,7 @@ def _witnesses(document: Table) -> list[WitnessEntry]:
     witnesses: list[WitnessEntry] = []
     for table in document.tables("witness"):
         url = table.text("url")
-        base_url = None if url is None else read_base_url(url)
+        base_url = None if url is None else read_base_url(url, "witness")
         key = table.text("key")
         table.done()
         if key is None or base_url is None:
@@ -245,6 +245,8 @@ def _witnesses(document: Table) -> list[WitnessEntry]:
             continue
         if read.type is not KeyType.COSIGNATURE:
             key.fault("`key` is no witness's", "a witness's verifier key is of type 4")
+        if any(each.key == read for each in witnesses):
+            key.fault("the key is that of another witness, too", "asked twice, one is still one")
         witnesses.append(WitnessEntry(base_url.rstrip("/"), read))
     return witnesses
 

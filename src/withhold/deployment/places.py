@@ -37,18 +37,20 @@ def read_secret(text: Text, folder: Path) -> Secret | None:
     return None
 
 
-def read_base_url(text: Text) -> str | None:
-    """Read a store's URL, with or without a path before those of its resources."""
+def read_base_url(text: Text, whose: str = "store") -> str | None:
+    """Read the URL of a store or a witness, with or without a path before what is asked for."""
+    is_store = whose == "store"
     url = _split(text)
     if url is None:
         return None
     if url.scheme not in {"http", "https"} or not _has_host(url):
-        text.fault("the store's URL is not one", "such as `http://127.0.0.1:8008`")
+        text.fault(f"the {whose}'s URL is not one", "such as `http://127.0.0.1:8008`")
     elif url.username is not None or url.password is not None:
         hint = f'`headers = {{ Authorization = "…" }}`, and the secret by {_SECRET}'
-        text.fault("a store's URL holds no user and no password", hint)
+        text.fault(f"a {whose}'s URL holds no user and no password", hint if is_store else "")
     elif "?" in text.value or "#" in text.value:
-        text.fault("a store's URL has no `?` and no `#`", "resources have a `query`")
+        hint = "resources have a `query`" if is_store else ""
+        text.fault(f"a {whose}'s URL has no `?` and no `#`", hint)
     else:
         return text.value
     return None
