@@ -274,10 +274,13 @@ def test_no_file_takes_anothers_place(served: Served, capsys: pytest.CaptureFixt
         "certificate": str(out.with_suffix(".html")),
         "size": len(ENTRIES),
     }
-    before = out.read_bytes()
-    with pytest.raises(FileExistsError):
-        run("prove", ID, "--out", str(out))
-    assert out.read_bytes() == before
+    page = out.with_suffix(".html")
+    for kept, made in ((out, page), (page, out)):
+        kept.write_bytes(b"kept")
+        made.unlink(missing_ok=True)
+        with pytest.raises(FileExistsError):
+            run("prove", ID, "--out", str(out))
+        assert kept.read_bytes() == b"kept"
     with pytest.raises(BadRequest, match="certificate"):
         run("prove", ID, "--out", "x.html")
 

@@ -12,18 +12,21 @@ import pytest
 from starlette.routing import Route
 
 from tests.docs.tables import DOCS, PAGES, ROOT, column, rows, words
+from tests.ledger.exhibits import receipt
 from withhold import cli, config
 from withhold.bundle import parse_bundle
 from withhold.catalogue.forms import _OWNERS
-from withhold.control.app import ControlParts, control_plane
+from withhold.control.app import control_plane
+from withhold.control.parts import ControlParts
 from withhold.control.problems import _CODES, _STATUSES
 from withhold.deployment.model import CallerEntry, Limits
 from withhold.deployment.parse import parse_deployment
+from withhold.ledger.entry import read_public, write_entry
+from withhold.ledger.exhibit import _MEMBERS
 from withhold.names import CallerName, Category, Kind, Reason, Role, State, Treatment
 from withhold.proxy.log import Line
 from withhold.proxy.metrics import make_metrics
 from withhold.proxy.problem import PROBLEMS
-from withhold.receipt import Receipt
 from withhold.toml.table import Table
 from withhold.warrant import verify
 from withhold.warrant.claims import _OPTIONAL, _REQUIRED
@@ -254,13 +257,19 @@ def test_every_event_that_is_logged_is_documented() -> None:
     ("page", "first", "known"),
     [
         ("reference.md", "member of `request`", [f.name for f in dataclasses.fields(Line)]),
-        ("auditing.md", "member", [f.name for f in dataclasses.fields(Receipt)]),
+        ("proofs.md", "member", list(_MEMBERS)),
         ("warrants.md", "member", [*_REQUIRED, *_OPTIONAL]),
         ("warrants.md", "state", list(State)),
     ],
 )
 def test_every_member_is_documented(page: str, first: str, known: list[str]) -> None:
     assert column(page, first) == known
+
+
+def test_every_member_of_an_entry_is_documented() -> None:
+    entry = receipt()
+    public = read_public(write_entry(entry, bytes(32)).public)
+    assert sorted(column("auditing.md", "member")) == sorted([*public, *entry.sealed])
 
 
 def test_what_a_warrant_must_have_and_may_become_is_documented() -> None:
