@@ -46,7 +46,7 @@ def test_a_page_is_short_and_its_links_lead_somewhere(page: str) -> None:
     text = path.read_text(encoding="utf-8")
     linked = re.findall(r"\]\(([^)#:]+)\)", text)
     assert [link for link in linked if not (path.parent / link).exists()] == []
-    if path.parent == DOCS and path.name != "properties.md":
+    if path.parent == DOCS and path.name not in {"properties.md", "reference.md"}:  # of rows
         assert text.count("\n") <= MOST_LINES
 
 
@@ -152,9 +152,19 @@ def test_every_key_of_catalogue_and_policy_is_documented(asked: dict[str, bool])
     are_documented({key: plain[key] for key in policy}, documented_keys("formats.md", "Policy"))
 
 
+# What the shipped file only tells of: a witness would be asked.
+_LEFT_OUT = b"""
+[ledger]
+origin = "log.example.test"
+[[witness]]
+url = "https://witness.example.test"
+key = "witness.example.test+b5313a52+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+"""
+
+
 def test_every_setting_is_documented(asked: dict[str, bool]) -> None:
     file = ROOT / "config" / "withhold.toml"
-    parse_deployment(file.read_bytes(), file)
+    parse_deployment(file.read_bytes() + _LEFT_OUT, file)
     are_documented(asked, documented_keys("reference.md", "The deployment file"))
 
 
