@@ -15,7 +15,7 @@ from typing import Final
 import rfc8785
 
 from withhold.adapters.copies import Stage, read_files, staged
-from withhold.commands.service import Refused, Service, Unreachable, service
+from withhold.commands.service import Service, Unreachable, service
 from withhold.commands.trust import log_keys, origin_of
 from withhold.errors import BadRequest, Unproven
 from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
@@ -68,12 +68,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 def _ask(arguments: argparse.Namespace, caller: Service) -> _Head:
     """Ask what the log is now. What witnesses signed is asked for first: it must not be newer."""
-    witnessed: bytes | None = None
-    try:
-        witnessed = caller.fetch("/ledger/witnessed")
-    except Refused as error:
-        if error.code != "no-such-resource":
-            raise
+    witnessed = caller.fetch("/ledger/witnessed") or None
     signed = caller.fetch("/ledger/checkpoint")
     if arguments.key:
         keys = log_keys(arguments)

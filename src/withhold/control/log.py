@@ -31,6 +31,7 @@ from withhold.ledger.tiles import (
 MAX_ENTRIES: Final = 1_024  # public parts in one answer
 MAX_ANSWER_BYTES: Final = 4 * 2**20  # of public parts, unless it is only one
 
+_NOT_KEPT: Final = {"Cache-Control": "no-store"}
 _QUERY: Final = frozenset({"since", "limit"})
 
 
@@ -65,12 +66,11 @@ class _Log:
         return _text(sign_checkpoint(checkpoint, signers))
 
     async def witnessed(self, request: Request, _caller: CallerEntry) -> Response:
-        """Give the newest checkpoint that witnesses signed."""
+        """Give the newest checkpoint that witnesses signed; nothing, as long as there is none."""
         await read_nothing(request)
         note = await self._ledger.witnessed()
-        if note is None:
-            raise Denied("no-such-resource", "no witness has signed this log yet")
-        return _text(note)
+        # No refusal: the ledger counts these, and mirrors ask as often as they come.
+        return _text(note) if note is not None else Response(status_code=204, headers=_NOT_KEPT)
 
     async def tile(self, request: Request, _caller: CallerEntry) -> Response:
         """Give a tile or an entry bundle; a partial one of any size that the log has reached."""
@@ -87,8 +87,7 @@ class _Log:
         if len(found) < place.width:
             raise Denied("no-such-resource", "the log does not reach as far as this")
         body = print_tile(found) if isinstance(place, Tile) else print_entries(found)
-        headers = {"Cache-Control": "no-store"}
-        return Response(body, headers=headers, media_type="application/octet-stream")
+        return Response(body, headers=_NOT_KEPT, media_type="application/octet-stream")
 
     async def entries(self, request: Request, _caller: CallerEntry) -> Response:
         """Give the public parts of entries in order, from `since` on; null where one was pruned.
@@ -124,4 +123,4 @@ def _query(request: Request) -> tuple[int, int]:
 
 
 def _text(note: bytes) -> Response:
-    return Response(note, headers={"Cache-Control": "no-store"}, media_type="text/plain")
+    return Response(note, headers=_NOT_KEPT, media_type="text/plain")

@@ -28,10 +28,9 @@ def statements_path(bundle: Bundle) -> str:
 
 def parse_statements_path(path: str) -> Bundle:
     """Read what `statements_path` gave. Raises: Unproven."""
-    if path.startswith(f"{FOLDER}/") and path.endswith(_SUFFIX):
-        place = parse_path(f"{_TILES}{path.removesuffix(_SUFFIX)}")
-        if isinstance(place, Bundle):  # else the path would not begin with the folder's name
-            return place
+    place = parse_path(f"{_TILES}{path.removesuffix(_SUFFIX)}")
+    if isinstance(place, Bundle) and statements_path(place) == path:
+        return place
     raise Unproven("a path is not that of public parts")
 
 
