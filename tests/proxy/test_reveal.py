@@ -352,6 +352,17 @@ async def test_the_warrant_names_the_field_and_shows_it(
         assert await it.refused(document) == (403, "field-not-named")
 
 
+async def test_to_name_the_field_is_needed_where_the_policy_would_show_it_anyhow(
+    tmp_path: Path,
+) -> None:
+    async with stand(tmp_path, of={"fields": []}) as it:
+        document = approval(await it.token())
+        without, _, _ = bundle_files()["policy/base.toml"].partition(b"[[rule]]")
+        bundle = parse_bundle({**bundle_files(), "policy/base.toml": without})
+        parts = dataclasses.replace(it.parts, bundle=lambda: bundle)
+        assert await asked(parts, document) == (403, "field-not-named")
+
+
 @pytest.mark.parametrize("state", [State.SUSPENDED, State.REVOKED, State.CLOSED, State.PENDING])
 async def test_the_warrant_is_active(it: Stand, state: State) -> None:
     document = approval(await it.token())
