@@ -215,7 +215,7 @@ def test_says_how_things_stand(running: Running) -> None:
     assert "example-test" in status
     assert "W-6: needs 2 more approvals" in status
     as_json = json.loads(ok(running.command("status", "--json", caller="auditor")))
-    assert as_json["health"] == {"data plane": "ok", "database": "ok"}
+    assert as_json["health"] == {"data plane": "ok", "ledger": "ok", "database": "ok"}
 
 
 def test_compares_with_what_is_served(running: Running) -> None:
