@@ -23,6 +23,7 @@ from tests.durable import (
     run,
     whole,
 )
+from tests.ledger.logs import log_of
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import MAX_READ
 from withhold.adapters.log import MAX_OWED, owe
@@ -356,6 +357,19 @@ class TestReading:
         assert list(await durable.ledger.read(10**9, 100)) == []
         assert list(await durable.ledger.read(0, 0)) == []
 
+    async def test_leaves_and_nodes_are_those_of_the_tree(self, durable: Durable) -> None:
+        made = [change() for _ in range(2 * 256 + 5)]
+        await asyncio.gather(*(durable.ledger.append(each) for each in made))
+        leaves = [each.leaf for each in await durable.ledger.read(0, len(made))]
+        expected = log_of(leaves)
+        assert list(await durable.ledger.leaves(0, 10**3)) == leaves
+        assert list(await durable.ledger.leaves(510, 4)) == leaves[510:514]
+        assert list(await durable.ledger.hashes(0, 510, 10**3)) == [
+            expected.hash_at(0, i) for i in range(510, 517)
+        ]
+        assert list(await durable.ledger.hashes(8, 1, 9)) == [expected.hash_at(8, 1)]
+        assert list(await durable.ledger.hashes(16, 0, 9)) == []
+
     async def test_sealed_parts_are_given_to_who_asks_for_them(self, durable: Durable) -> None:
         await durable.ledger.append(receipt("R-a"))
         for found in (await durable.ledger.read(0, 9), await durable.ledger.find(handle("R-a"))):
@@ -405,6 +419,9 @@ class TestReading:
         assert len(await durable.ledger.read(0, 10**6)) == MAX_READ
         assert len(await durable.ledger.read(20, 10**6)) == MAX_READ - 10
         assert len(await durable.ledger.find_warrant(W1, 0, 10**6)) == MAX_READ
+        assert len(await durable.ledger.leaves(0, 10**6)) == MAX_READ
+        assert len(await durable.ledger.hashes(0, 5, 10**6)) == MAX_READ
+        assert len(await durable.ledger.hashes(8, 0, 10**6)) == (MAX_READ + 10) // 256
 
     async def test_what_was_pruned_keeps_its_leaf_and_its_proof(self, database_url: str) -> None:
         database = Database(database_url)

@@ -30,7 +30,7 @@ from tests.durable import (
 from withhold.adapters import settling
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import SqlLedger
-from withhold.adapters.schema import nodes, refusals
+from withhold.adapters.schema import nodes
 from withhold.adapters.settling import DEAD_S, GRACE_S, Open, minute_of
 from withhold.errors import LedgerUnavailable
 from withhold.kinds.instant import Instant
@@ -250,6 +250,7 @@ class TestLate:
         await node.settle()
         assert endings(await whole(node)) == {handle("R-7"): "complete"}
         assert not node._open.view(0).waits
+        assert 2 * settling.MAX_KEPT < 32_766  # which SQLite takes, unless built to take more
 
 
 class TestOrphans:
@@ -418,11 +419,8 @@ class TestRefusals:
         await asyncio.gather(
             *(node.count_refusals({REFUSED: i}) for node in (first, second) for i in range(1, 9)),
             second.count_refusals(others),
-            return_exceptions=True,
         )
         await first.count_refusals({})
-        counted = select(refusals.c.times)
-        stored = await house.databases[0].read(lambda it: it.execute(counted).scalars().all())
         for _ in range(2):
             await asyncio.gather(first.settle(), second.settle())
             said = await whole(first)
@@ -430,9 +428,8 @@ class TestRefusals:
                 (opened["caller"], one["code"], one["minute"]): one["count"]
                 for one, opened in zip(said, await sealed_parts(first), strict=True)
             }
-            assert len(said) == len(found) == 4
-            assert sum(found.values()) == sum(stored)
-            assert {key: found[key] for key in others} == others
+            assert found == {**others, REFUSED: 2 * sum(range(1, 9))}
+            assert len(said) == len(found)
             assert all(one["type"] == "refusals" and "caller" not in one for one in said)
 
     @pytest.mark.parametrize(

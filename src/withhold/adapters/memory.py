@@ -208,12 +208,12 @@ class MemoryLedger:
     async def leaves(self, since: int, limit: int) -> Sequence[bytes]:
         """Give at most `limit` leaves from index `since` on."""
         await self._enter("leaves")
-        return [each.leaf for each in self._database.log[since : since + limit]]
+        return [each.leaf for each in self._database.log[since : since + min(limit, MAX_READ)]]
 
     async def hashes(self, level: int, first: int, limit: int) -> Sequence[bytes]:
         """Give at most `limit` nodes of a level."""
         await self._enter("hashes")
-        last = min(first + limit, len(self._database.log) >> level)
+        last = min(first + min(limit, MAX_READ), len(self._database.log) >> level)
         return [self._hash_at(level, index) for index in range(first, last)]
 
     async def prove(self, index: int, size: int) -> tuple[bytes, ...]:
