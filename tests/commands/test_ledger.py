@@ -4,7 +4,9 @@ The exported copy of 1,000 entries is tampered with at every position, in every 
 """
 
 import asyncio
+import errno
 import functools
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +21,7 @@ from tests.ledger.logs import signer_of, witness_of
 from tests.running import Done, Running, run, starter
 from withhold import config
 from withhold.adapters.anchor import read_anchor, replace_anchor, write_anchor
-from withhold.adapters.copies import STAGE, read_files, staged
+from withhold.adapters.copies import STAGE, Stage, read_files, staged
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import SqlLedger
 from withhold.adapters.log import read_frontier
@@ -384,10 +386,11 @@ def test_every_file_counts_and_no_other_is_there(case: Case) -> None:
 
 
 @pytest.mark.deep
-def test_every_byte_of_every_file_counts(case: Case) -> None:
+@pytest.mark.parametrize("part", range(32))
+def test_every_byte_of_every_file_counts(case: Case, part: int) -> None:
     for path, data in case.copy.items():
         whole = case.copy if path.startswith("entries/") else case.hashes
-        for at in range(len(data)):
+        for at in range(part, len(data), 32):
             changed = data[:at] + flipped(data[at : at + 1]) + data[at + 1 :]
             assert case.finds({**whole, path: changed}), (path, at)
 
@@ -478,6 +481,41 @@ def test_an_export_that_broke_off_is_made_good(running: Running, vkey: str, stag
     exported(running, folder.name)
     assert verdict(folder, "--key", vkey)[0] == 0
     assert not (folder / STAGE).exists()
+
+
+def test_a_crash_while_files_are_moved_leaves_the_old_copy_as_it_was(
+    running: Running, vkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After any number of files, the checkpoint's included: it is the last of all."""
+    folder = running.starter.folder / "crashed"
+    exported(running, "crashed", "--entries")
+    before = files_of(folder)
+    moved: list[str] = []
+    fill(running.starter, 3_000, 3_300)
+    publish = Stage.publish
+
+    def crash(stage: Stage, path: str) -> None:
+        if len(moved) == left:
+            raise OSError(errno.EIO, "the power went")
+        moved.append(path)
+        publish(stage, path)
+
+    monkeypatch.setattr(Stage, "publish", crash)
+    for left in itertools.count():
+        moved.clear()
+        done = running.command("ledger", "export", "crashed", caller="auditor")
+        if done.code == 0:
+            break
+        assert (done.err, len(moved)) == ("error: the power went\n", left)
+        assert before.items() <= files_of(folder).items()
+        _, found = verdict(folder, "--key", vkey)
+        assert {each["place"] for each in found["faults"]} == set(moved)
+        assert found["whole_to"] == len(leaves_of(before))
+    assert (moved[-1], len(moved)) == ("checkpoint", left)
+    monkeypatch.undo()
+    assert verdict(folder, "--key", vkey)[0] == 0
+    exported(running, "uncrashed", "--entries")
+    assert files_of(folder) == files_of(running.starter.folder / "uncrashed")
 
 
 # --- Logs that are not what they were ---
