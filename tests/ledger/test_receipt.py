@@ -53,6 +53,7 @@ RECEIPT = Receipt(
     caller=CallerName("disclosure-service"),
     targets=("c-1", "c-2"),
     unauthorised={"not-in-instrument": 3},
+    requested=6,
     store_status=200,
 )
 
@@ -93,6 +94,7 @@ def test_what_is_public_and_what_is_sealed_of_a_receipt() -> None:
         "caller": "disclosure-service",
         "targets": ["c-1", "c-2"],
         "unauthorised": {"not-in-instrument": 3},
+        "requested": 6,
         "store_status": 200,
         "records_seen": 7,
         "withheld": {"malformed": {"$.ip": 8}, "out-of-period": {"$.seen": 9}},
