@@ -152,7 +152,7 @@ async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared
         Pending(),
     )
     await _say_what_is_there(shared)
-    stack.push_async_callback(_leave, ledger)
+    stack.push_async_callback(_leave, ledger, anchor)
     upkeep = Upkeep(_upkeep(shared, anchor))
     await upkeep.start()
     stack.push_async_callback(upkeep.close)
@@ -183,9 +183,10 @@ async def _say_what_is_there(shared: _Shared) -> None:
     await enter(shared.database, Found.SIGNER, signer_facts(shared.deployment.signers))
 
 
-async def _leave(ledger: SqlLedger) -> None:
+async def _leave(ledger: SqlLedger, anchor: Path) -> None:
     with suppress(WithholdError):  # then another node closes what this one left
         await ledger.leave()
+        await asyncio.to_thread(write_anchor, anchor, ledger.seen)
 
 
 async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
