@@ -18,7 +18,6 @@ BACKWARDS: Final = timedelta(hours=1)  # clocks of nodes differ, and what is owe
 _BEGINNINGS: Final = frozenset(
     {EntryType.OPENING, EntryType.RELEASE, EntryType.FAILURE, EntryType.REVEAL}
 )
-_DISCLOSING: Final = frozenset({EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL})
 _ENDED: Final = frozenset({"revoked", "closed"})
 _DISCLOSED: Final = "disclosed"
 
@@ -87,7 +86,7 @@ class Course:
             return
         self._once(self._begun, receipt, index, "begun")
         ended = self._ended.get(str(members.get("warrant")))
-        if ended is not None and kind in _DISCLOSING and members.get("outcome") == _DISCLOSED:
+        if ended is not None and members.get("outcome") == _DISCLOSED:
             self._fault(index, f"it discloses under a warrant that entry {ended} ended")
 
     def _once(self, seen: dict[str, int], receipt: str, index: int, what: str) -> None:
