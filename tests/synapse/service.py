@@ -4,6 +4,8 @@ The folder is what an operator would have: this repository's catalogue and polic
 made by `withhold keys`, SQLite, a Redis. Nothing of Withhold is imported: it is run.
 """
 
+import base64
+import hashlib
 import json
 import os
 import queue
@@ -13,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +31,7 @@ DEPLOYMENT = "synapse-test"
 START_S = 60.0
 STOP_S = 30.0
 COMMAND_S = 60.0
+CLOSED_S = 10.0  # for the last closings to be written
 PAGE = 5  # events a page, so that one room takes several
 STORE_TIMEOUT_S = 4.0
 
@@ -220,12 +224,37 @@ class Service:
         key = str(self.folder / f"{signer}.key")
         self.command("warrant", verb, warrant, "--key", key, "--signer", signer, "--yes")
 
-    def receipts(self) -> list[Json]:
-        """Give the ledger's receipts in their order, read past Withhold from its database."""
+    def entries(self) -> list[Json]:
+        """Give what the ledger holds of disclosures, read past Withhold from its database.
+
+        What is public and what is sealed together, in the order of the log, once nothing that was
+        released lacks the entry that says what became of it.
+        """
+        deadline = time.monotonic() + CLOSED_S
+        while True:
+            found = self._entries()
+            released = {each["receipt"] for each in found if each["type"] in {"opening", "release"}}
+            closed = {each["receipt"] for each in found if each["type"] == "closing"}
+            if released == closed:
+                return found
+            assert time.monotonic() < deadline, f"not closed: {released - closed}"
+            time.sleep(0.01)
+
+    def entries_of(self, receipt: str) -> list[Json]:
+        """Give the entries of one disclosure, by the id that its answer had."""
+        return [each for each in self.entries() if each["receipt"] == handle_of(receipt)]
+
+    def failure(self) -> Json:
+        """Give the newest entry of an answer that could not be used."""
+        return [each for each in self.entries() if each["type"] == "failure"][-1]
+
+    def _entries(self) -> list[Json]:
         file = self.folder / "var" / "withhold.db"
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as rows:
-            found = rows.execute("SELECT receipt FROM receipts ORDER BY sequence").fetchall()
-        return [json.loads(receipt) for (receipt,) in found]
+            found = rows.execute(
+                "SELECT public, sealed FROM entries WHERE receipt IS NOT NULL ORDER BY leaf_index"
+            ).fetchall()
+        return [{**json.loads(sealed), **json.loads(public)} for public, sealed in found]
 
     def database_files(self) -> dict[str, bytes]:
         """Give the bytes of everything that the service keeps on disk, by name."""
@@ -252,6 +281,23 @@ class Service:
                     line = {}
                 self._fresh.put(line if isinstance(line, dict) else {})
         self._fresh.put(None)
+
+
+def by_reason(entry: Json) -> dict[str, int]:
+    """Sum what an entry says was withheld over all places."""
+    return {reason: sum(places.values()) for reason, places in entry["withheld"].items()}
+
+
+def handle_of(receipt: str) -> str:
+    """Give what the ledger calls a receipt, by its documentation and not by its code."""
+    digest = hashlib.sha256(b"withhold handle v1\0" + receipt.encode()).digest()[:16]
+    return "H-" + base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def commitment_to(receipt: str, digest: str) -> str:
+    """Give the commitment to a body of this digest, which the receipt's id opens; likewise."""
+    data = b"withhold body v1\0" + receipt.encode() + b"\0" + digest.encode()
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
 
 
 def _environment() -> dict[str, str]:

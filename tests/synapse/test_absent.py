@@ -56,9 +56,8 @@ def test_what_is_not_there_is_an_answer_without_it(
     assert answer.status == 200
     assert answer.json == {name: people.get(each, each) for name, each in expected.items()}
     assert len(asked) == 1
-    receipt = service.receipts()[-1]
-    assert receipt["id"] == answer.headers["withhold-receipt"]
-    assert receipt["outcome"] == "disclosed"
+    release, closing = service.entries_of(answer.headers["withhold-receipt"])
+    assert (release["outcome"], closing["outcome"]) == ("disclosed", "complete")
 
 
 @pytest.mark.parametrize("resource", ["user", "devices", "whois"])
@@ -69,7 +68,7 @@ def test_a_status_that_the_catalogue_does_not_know_is_a_failure_of_the_store(
     # Synapse says 400 of an account of another server: it does not know, which is not "none".
     assert (answer.status, answer.code) == (502, "store-failed")
     assert b"M_UNKNOWN" not in answer.seen
-    assert service.receipts()[-1]["outcome"] == "store-failed"
+    assert service.failure()["outcome"] == "store-failed"
 
 
 def test_a_stream_of_nothing_has_no_line(client: Client, warrant: str) -> None:

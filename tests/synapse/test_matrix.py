@@ -7,7 +7,7 @@ from tests.synapse.client import Client, path_of
 from tests.synapse.office import Office, Raw
 from tests.synapse.oracle import Tokens, agree
 from tests.synapse.relay import Relay
-from tests.synapse.service import Service
+from tests.synapse.service import Service, by_reason, commitment_to
 from tests.synapse.tables import ORDERS
 from tests.synapse.world import PHONE, World
 
@@ -65,17 +65,18 @@ def test_exactly_what_is_covered_comes_through(
     covered = office.oracle(instrument).reaches(resource)
     assert len(asked) == (pages if covered else 0)
 
-    receipt = service.receipts()[-1]
-    assert receipt["id"] == answer.headers["withhold-receipt"]
+    number = answer.headers["withhold-receipt"]
+    receipt, closing = service.entries_of(number)
     assert receipt["allowlist"] == answer.headers["withhold-allowlist"]
-    assert receipt["content_digest"] == answer.headers["content-digest"]
+    assert receipt["body"] == commitment_to(number, answer.headers["content-digest"])
     assert receipt["warrant"] == warrant
     assert receipt["resource"] == f"synapse/{resource}"
     assert receipt["outcome"] == "disclosed"
     assert receipt["size_bytes"] == len(answer.body)
     assert receipt["records_seen"] == expected.records_seen
     assert receipt["records_disclosed"] == expected.records_disclosed
-    assert receipt["withheld"] == dict(expected.withheld)
+    assert by_reason(receipt) == dict(expected.withheld)
+    assert (closing["outcome"], closing["size_bytes"]) == ("complete", len(answer.body))
 
 
 @pytest.mark.parametrize("resource", ["user", "whois", "devices", "joined-rooms"])

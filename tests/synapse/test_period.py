@@ -8,7 +8,7 @@ from tests.synapse.client import NDJSON, Client, path_of
 from tests.synapse.office import Office, Raw
 from tests.synapse.oracle import Tokens, agree
 from tests.synapse.relay import Relay
-from tests.synapse.service import PAGE, Service
+from tests.synapse.service import PAGE, Service, by_reason, commitment_to
 from tests.synapse.world import SINCE_MS, UNTIL_MS, WITHIN_MS, World
 
 pytestmark = pytest.mark.synapse
@@ -124,18 +124,17 @@ def test_pages_are_streamed_as_lines_and_the_receipt_closes_the_stream(
     whole = client.get(path_of("room-messages", world.den), warrant)
     assert events == whole.json["chunk"]
 
-    opening, closing = [
-        each for each in service.receipts() if each["id"] == answer.headers["withhold-receipt"]
-    ]
+    number = answer.headers["withhold-receipt"]
+    opening, closing = service.entries_of(number)
     expected = oracle.expect("room-messages", pages)
-    assert (opening["stage"], closing["stage"]) == ("opening", "closing")
+    assert (opening["type"], closing["type"]) == ("opening", "closing")
     assert opening["size_bytes"] == opening["records_seen"] == 0
-    assert closing["outcome"] == "disclosed"
+    assert closing["outcome"] == "complete"
     assert closing["size_bytes"] == len(answer.body)
-    assert closing["content_digest"] == answer.digest
+    assert closing["body"] == commitment_to(number, answer.digest)
     assert closing["records_seen"] == expected.records_seen
     assert closing["records_disclosed"] == expected.records_disclosed == len(events)
-    assert closing["withheld"] == dict(expected.withheld)
+    assert by_reason(closing) == dict(expected.withheld)
 
 
 def test_what_is_no_pages_answers_once_even_to_who_takes_lines(

@@ -10,7 +10,7 @@ from tests.synapse.homeserver import Homeserver
 from tests.synapse.office import Office, Raw
 from tests.synapse.oracle import Tokens, agree
 from tests.synapse.relay import Relay
-from tests.synapse.service import Service
+from tests.synapse.service import Service, commitment_to
 from tests.synapse.world import World
 
 pytestmark = pytest.mark.synapse
@@ -50,14 +50,14 @@ def test_synapse_killed_between_pages_is_an_error_and_no_shorter_answer(
     with killed_before(server, relay, 4):
         answer = client.get(path, warrants[INSTRUMENT])
         assert (answer.status, answer.code) == (502, "store-failed")
-        receipt = service.receipts()[-1]
-        assert (receipt["stage"], receipt["outcome"]) == ("release", "store-failed")
-        assert receipt["content_digest"] is None
+        receipt = service.failure()
+        assert receipt["outcome"] == "store-failed"
+        assert receipt["body"] is None
         assert receipt["size_bytes"] == 0
         # And it is still gone.
         again = client.get(path_of("user", world.alice), warrants[INSTRUMENT])
         assert (again.status, again.code) == (502, "store-failed")
-        assert service.receipts()[-1]["outcome"] == "store-failed"
+        assert service.failure()["outcome"] == "store-failed"
         # Where the store is not asked, nothing changes.
         nothing = client.get(path_of("user", world.alice), warrants["eu-epoc-pr"])
         assert (nothing.status, nothing.json) == (200, {})
@@ -85,11 +85,11 @@ def test_synapse_killed_in_a_stream_breaks_it(
     oracle, pages = office.oracle(INSTRUMENT), raw("room-messages", world.den)[:5]
     lines = [body for page in pages if (body := oracle.expect("room-messages", [page]).body)]
     assert agree(lines, answer.lines, warrants[INSTRUMENT], tokens)
-    closing = service.receipts()[-1]
-    assert closing["id"] == answer.headers["withhold-receipt"]
-    assert (closing["stage"], closing["outcome"]) == ("closing", "incomplete")
+    number = answer.headers["withhold-receipt"]
+    closing = service.entries_of(number)[-1]
+    assert (closing["type"], closing["outcome"]) == ("closing", "incomplete")
     assert closing["size_bytes"] == len(answer.body)
-    assert closing["content_digest"] == answer.digest
+    assert closing["body"] == commitment_to(number, answer.digest)
 
 
 def test_a_stream_of_a_store_that_fails_at_once_is_a_clear_error(
@@ -106,7 +106,7 @@ def test_a_stream_of_a_store_that_fails_at_once_is_a_clear_error(
             path_of("room-messages", world.den), warrants[INSTRUMENT], Accept=NDJSON
         )
     assert (answer.status, answer.code) == (502, "store-failed")
-    assert service.receipts()[-1]["outcome"] == "store-failed"
+    assert service.failure()["outcome"] == "store-failed"
 
 
 def test_synapse_that_hangs_is_a_timeout(
@@ -120,7 +120,7 @@ def test_synapse_that_hangs_is_a_timeout(
     finally:
         server.process.resume()
     assert (answer.status, answer.code) == (504, "store-timeout")
-    assert service.receipts()[-1]["outcome"] == "store-timeout"
+    assert service.failure()["outcome"] == "store-timeout"
     assert client.get(path, warrant).body == before.body
 
 
