@@ -239,6 +239,9 @@ class _Parts:
         for role in Role
     )
 
+    def refused(self, _caller: CallerName, _code: str) -> None:
+        """Refusals are counted elsewhere."""
+
     def __getattr__(self, name: str) -> None:
         return None
 
