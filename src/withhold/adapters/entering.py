@@ -120,14 +120,15 @@ def _enter(connection: Connection, found: Found, facts: Mapping[str, Fact]) -> N
 
 
 def _note(connection: Connection, found: Found, name: str, event: str, fact: Fact) -> None:
+    at = read_clock_text(connection)
+    public = {**fact.public, "event": event}
+    # First: it takes a number, and so whoever says the same at the same time waits.
+    owe(connection, Entry(EntryType(found.value), at, public, fact.sealed))
     same = (entered.c.kind == found.value) & (entered.c.name == name)
     connection.execute(delete(entered).where(same))
     if event != _EVENTS[found].went:
         row = {"kind": found.value, "name": name, "value": _text(fact)}
         connection.execute(insert(entered).values(row))
-    at = read_clock_text(connection)
-    public = {**fact.public, "event": event}
-    owe(connection, Entry(EntryType(found.value), at, public, fact.sealed))
 
 
 def _entered(connection: Connection, found: Found) -> dict[str, str]:

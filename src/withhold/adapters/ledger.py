@@ -102,7 +102,8 @@ class SqlLedger:
         self._timeout_s = timeout_s
         self._salt = salt or Salts()
         self.node = secrets.token_hex(8)
-        self._seen = seen  # by the thread that writes
+        self._seen = seen  # what the log is known to begin with
+        self._own = seen  # as it was after our last append, if that was committed
         self._open = Open()
 
     @property
@@ -210,18 +211,23 @@ class SqlLedger:
         denials = use_once(connection, [item.condition for item in items], denials)
         due = take_owed(connection, self._salt)
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
-        after = extend(connection, before, [*due, *met], self.node)
+        self._own = extend(connection, before, [*due, *met], self.node)
         # CRASH, or a failed commit: the log is as it was, and `seen` is not changed before
         # another transaction has read what there is.
-        indices = iter(range(before.size + len(due), after.size))
+        indices = iter(range(before.size + len(due), self._own.size))
         return [next(indices) if denial is None else denial for denial in denials]
 
     def _lock(self, connection: Connection) -> Frontier:
-        """Take the log for this transaction, and remember how far it was."""
+        """Take the log for this transaction.
+
+        What others appended is not looked at here, for that would cost more than the append: it is
+        `seen` once `settle` has found that they only added to what was.
+        """
         found = read_frontier(connection, lock=True)
         if found.size <= self._seen.size and found != self._seen:
             check_growth(connection, self._seen, found)
-        self._seen = found
+        if found == self._own:
+            self._seen = found
         return found
 
     def _check(self, connection: Connection) -> None:
@@ -232,14 +238,17 @@ class SqlLedger:
 
     def _is_due(self, connection: Connection, view: View) -> bool:
         # Also the time to look whether other nodes have only added to what we saw.
-        check_growth(connection, self._seen, read_frontier(connection))
+        seen, now = self._seen, read_frontier(connection)
+        check_growth(connection, seen, now)
+        if self._seen is seen:  # the thread that writes has not gone on meanwhile
+            self._seen = now
         return is_due(connection, self.node, view)
 
     def _settle(self, connection: Connection, view: View, how: _Settle) -> None:
         before = self._lock(connection)
         due = take_owed(connection, self._salt)
         written = [write_entry(each, self._salt()) for each in how(connection, self.node, view)]
-        extend(connection, before, [*due, *written], self.node)
+        self._own = extend(connection, before, [*due, *written], self.node)
 
     async def _read(self, work: Callable[[Connection], _Result]) -> _Result:
         try:

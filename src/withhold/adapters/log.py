@@ -19,7 +19,7 @@ from withhold.ledger.tree import Frontier, frontier_at, hash_leaf
 from withhold.names import WarrantId
 
 STEP: Final = 8  # levels between those whose nodes are kept; C2SP's tiles are as high
-MAX_OWED: Final = 256  # entered in one transaction
+MAX_OWED: Final = 4_096  # entered in one transaction; more only after a long outage
 
 # Made once: to make a statement takes longer than to run it.
 _EDGE: Final = select(log.c.frontier).where(log.c.id == LOG)
