@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.kept import keep, make_table, names, put
 from withhold.adapters.database import Database
+from withhold.adapters.reserve import Reserve
 from withhold.adapters.schema import create_tables
 from withhold.errors import DatabaseUnavailable
 
@@ -72,6 +73,18 @@ async def test_a_database_that_is_held_by_another_is_unavailable(
             await database.write(lambda connection: put(connection, ["c"]))
         assert await names(database) == ["a"]  # reading waits for nobody
     await keep(database, "d")
+    database.close()
+
+
+async def test_another_that_writes_is_no_full_disk(path: Path) -> None:
+    database = Database(f"sqlite:///{path}", busy_timeout_s=0.0)
+    await make_table(database)
+    await keep(database, "a")
+    reserve = Reserve(path)
+    assert reserve.is_whole()
+    with locked(path), pytest.raises(DatabaseUnavailable, match="database is locked"):
+        await database.write(lambda connection: put(connection, ["b"]), urgent=True)
+    assert reserve.is_whole()
     database.close()
 
 

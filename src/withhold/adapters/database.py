@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from withhold.adapters.engines import make_engines
 from withhold.adapters.reserve import Reserve
 from withhold.adapters.schema import create_tables
-from withhold.adapters.sqlite import Identity, check_files, identify_files
+from withhold.adapters.sqlite import Identity, check_files, identify_files, is_busy
 from withhold.errors import DatabaseUnavailable, WithholdError
 
 Item = TypeVar("Item")
@@ -88,8 +88,10 @@ class Database:
         self._rests_until_s = 0.0
         self._wake = threading.Condition()
         self._writer, self._reader = engines.writer, engines.reader
+        if engines.file is not None:
+            self._reserve = Reserve(engines.file)
         try:
-            self._prepare(engines.make_schema, busy_timeout_s)
+            self._begin(engines.make_schema, busy_timeout_s)
         except SQLAlchemyError as error:
             self._dispose()
             raise unavailable(error) from None
@@ -98,7 +100,6 @@ class Database:
             raise
         if engines.file is not None:
             self._files = identify_files(engines.file)
-            self._reserve = Reserve(engines.file)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="withhold-read")
         self._thread = threading.Thread(target=self._run, name="withhold-write", daemon=True)
         self._thread.start()
@@ -249,7 +250,9 @@ class Database:
             return self._transact(jobs)
         try:
             return self._transact(jobs)
-        except OperationalError:  # a full disk says many things, so it is not asked what it was
+        except OperationalError as error:  # a full disk says many things
+            if is_busy(error):  # and this is none of them
+                raise
             self._reserve.release()
             return self._transact(jobs)
 
@@ -262,6 +265,17 @@ class Database:
             told = [(job, unavailable(error)) for job in jobs]
         # CRASH: all of it is durable and nobody was told: as above.
         _tell(told)
+
+    def _begin(self, make_schema: Callable[[Connection], None], busy_timeout_s: float) -> None:
+        try:
+            self._prepare(make_schema, busy_timeout_s)
+        except OperationalError as error:
+            if self._reserve is None or not self._reserve.is_whole() or is_busy(error):
+                raise
+            # To be open takes a little space too, and who isn't can't revoke.
+            self._reserve.release()
+            self._writer.dispose()
+            self._prepare(make_schema, busy_timeout_s)
 
     def _prepare(self, make_schema: Callable[[Connection], None], busy_timeout_s: float) -> None:
         # Turning to write-ahead logging needs the file for itself for a moment, and SQLite does

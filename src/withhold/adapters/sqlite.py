@@ -6,10 +6,12 @@ has no name, where no receipt is found again and no revocation by another proces
 
 import contextlib
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from withhold.errors import DatabaseUnavailable
 
@@ -60,6 +62,11 @@ def make_engine(url: URL, busy_timeout_s: float, connections: int, *, writes: bo
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Tell whether somebody else's transaction was in the way, and nothing else."""
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def _identity(path: Path) -> Identity:
