@@ -198,8 +198,13 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
         stack.push_async_callback(stores[name].aclose)
     folder = config.freezes_folder(deployment)
     make_folder(folder)
-    ended = shared.pending
-    standing = Standing(shared.registry.changes_now, folder, ended=lambda: ended.ended)
+    pending = shared.pending
+    standing = Standing(
+        shared.registry.changes_now,
+        folder,
+        ended=lambda: pending.ended,
+        frozen=lambda: pending.frozen,
+    )
     await asyncio.to_thread(standing.start)
     stack.push_async_callback(asyncio.to_thread, standing.close)
     closings = Closings(shared.ledger)

@@ -160,6 +160,18 @@ def test_a_freeze_by_file_is_seen_and_holds_with_the_database_gone(node: Node) -
     assert node.standing.frozen(SYNAPSE, SUBPOENA) is True
 
 
+def test_a_freeze_of_this_process_holds_whatever_else_is_known(tmp_path: Path) -> None:
+    here = frozenset[Freeze]()
+    registry = MemoryRegistry(MemoryDatabase())
+    standing = Standing(registry.changes_now, tmp_path / "none", frozen=lambda: here)
+    with pytest.raises(DatabaseUnavailable):
+        standing.frozen(SYNAPSE, SUBPOENA)
+    here = frozenset({Freeze(store=SYNAPSE)})
+    assert standing.frozen(SYNAPSE, SUBPOENA)
+    with pytest.raises(DatabaseUnavailable):
+        standing.frozen(MAIL, SUBPOENA)
+
+
 def test_a_folder_that_cannot_be_read_is_no_thaw(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:

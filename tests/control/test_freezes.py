@@ -3,14 +3,21 @@
 import asyncio
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
 from tests.control.plane import Plane
 from withhold.adapters.database import Database
 from withhold.adapters.freezes import add_freeze, list_freezes
+from withhold.adapters.memory import MemoryDatabase, MemoryRegistry
 from withhold.control import freezes
+from withhold.control.entries import Act
 from withhold.control.exchange import MAX_REQUEST_BYTES
+from withhold.control.pending import Pending
+from withhold.kinds.instant import Instant
+from withhold.ledger.entry import Entry
+from withhold.names import CallerName
 from withhold.ports import Freeze
 
 
@@ -82,6 +89,19 @@ async def test_freezes_all_nodes_with_the_folder_gone(plane: Plane) -> None:
     shutil.rmtree(plane.freezes)
     assert await plane.post("/freezes", b"{}") == (503, "database-unavailable")
     assert (await plane.registry.changes(0)).freezes == {Freeze()}
+
+
+async def test_the_folder_gets_what_the_database_made_room_for(tmp_path: Path) -> None:
+    folder = tmp_path / "freezes"
+
+    class Frees(MemoryRegistry):
+        async def freeze(self, freeze: Freeze, entry: Entry) -> None:
+            await super().freeze(freeze, entry)
+            folder.mkdir()
+
+    registry, act = Frees(MemoryDatabase()), Act(CallerName("operator"), Instant(1_800_000_000))
+    await freezes.put_in_force(registry, Pending(), folder, Freeze(), act)
+    assert list_freezes(folder) == {Freeze()}
 
 
 async def test_freezing_with_neither_is_said_so(plane: Plane, database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from withhold.adapters.memory import MemoryDatabase, MemoryLedger
 from withhold.control.pending import MAX_PENDING, Pending
 from withhold.errors import DatabaseUnavailable, Denied
 from withhold.ledger.entry import EntryType
-from withhold.names import State, WarrantId
+from withhold.names import State, StoreName, WarrantId
 from withhold.ports import Freeze
 
 AWAY = {"move", "freeze", "thaw"}
@@ -183,6 +184,23 @@ async def test_a_freeze_that_the_database_does_not_take_is_told_later(
     assert twins.freezes == set()
     twins.fails_before.clear()
     await until(lambda: twins.freezes == {Freeze()})
+    assert await plane.events() == ["registered", "frozen"]
+
+
+async def test_a_freeze_that_neither_takes_is_in_force_here(
+    plane: Plane, twins: MemoryDatabase
+) -> None:
+    shutil.rmtree(plane.freezes)
+    twins.fails_before |= AWAY
+    answer = await plane.send("POST", "/freezes", b'{"store": "synapse"}')
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("frozen in this process and not durable yet: ")
+    freeze = Freeze(store=StoreName("synapse"))
+    assert plane.pending.frozen == {freeze}
+    assert twins.freezes == set()
+    twins.fails_before.clear()
+    await until(lambda: not plane.pending.frozen)
+    assert twins.freezes == {freeze}
     assert await plane.events() == ["registered", "frozen"]
 
 

@@ -55,15 +55,17 @@ class Standing:
         folder: Path,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         ended: Callable[[], Mapping[WarrantId, State]] = dict,
+        frozen: Callable[[], frozenset[Freeze]] = frozenset,
     ) -> None:
         """`changes`: `changes_now` of a registry; `folder`: of the freeze files.
 
-        `ended`: what this process knows to have ended and the registry does not yet.
+        `ended`, `frozen`: what this process knows to have ended and the registry does not yet.
         """
         self._changes = changes
         self._folder = folder
         self._clock_ns = clock_ns
         self._ended_here = ended
+        self._frozen_here = frozen
         self._known: _Known | None = None
         self._filed: _Filed | None = None
         self._complaints: set[str] = set()
@@ -93,12 +95,14 @@ class Standing:
         return self._ended_here().get(warrant) or self._fresh().states.get(warrant)
 
     def frozen(self, store: StoreName, instrument: InstrumentName) -> bool:
-        """Tell whether a freeze is in force, by file or by the database.
+        """Tell whether a freeze is in force, by file, by the database or for this process.
 
         Raises: DatabaseUnavailable if that is unknown. A freeze by file that was ever seen holds
         until a look at the folder shows that it is gone.
         """
         filed = self._filed
+        if _holds(self._frozen_here(), store, instrument):
+            return True
         if filed is not None and _holds(filed.freezes, store, instrument):
             return True
         if filed is None or self._is_old(filed.seen_ns):

@@ -28,7 +28,7 @@ async def put_in_force(
 ) -> None:
     """Freeze this machine's nodes by file, and all nodes by the database.
 
-    What the database does not take is tried until it does.
+    What the database does not take is in force in this process, and tried until it does.
     Raises: DatabaseUnavailable, where one of the two failed; its message says what is frozen.
     """
     attempt = partial(registry.freeze, freeze, entry_of_freeze(act, freeze, frozen=True))
@@ -36,9 +36,13 @@ async def put_in_force(
         _fault_of(_on_disk(add_freeze, folder, freeze)), _fault_of(attempt())
     )
     if by_database is not None:
-        pending.add(f"freeze {freeze}", attempt)
+        pending.add(f"freeze {freeze}", attempt, freeze)
     if by_file is not None and by_database is not None:
-        raise by_database
+        message = f"frozen in this process and not durable yet: {by_database.message}"
+        hint = "it is tried until the database takes it; freeze the others with -c, one by one"
+        raise DatabaseUnavailable(message, hint)
+    if by_file is not None:  # what the database has just made room for may fit now
+        by_file = await _fault_of(_on_disk(add_freeze, folder, freeze))
     if by_database is not None:
         message = f"frozen by file, so for the nodes of this machine only: {by_database.message}"
         raise DatabaseUnavailable(message, "freeze the others with -c, one by one")

@@ -13,6 +13,7 @@ from typing import Final
 
 from withhold.errors import DatabaseUnavailable, WithholdError
 from withhold.names import State, WarrantId
+from withhold.ports import Freeze
 
 RETRY_S: Final = 0.1
 MAX_PENDING: Final = 1_024
@@ -20,29 +21,33 @@ MAX_PENDING: Final = 1_024
 _log: Final = logging.getLogger(__name__)
 
 Try = Callable[[], Awaitable[None]]
+Ends = tuple[WarrantId, State] | Freeze | None
 
 
 class Pending:
-    """What is tried until it succeeds. Of one event loop; `ended` is read by any thread."""
+    """What is tried until it succeeds. Of one event loop; any thread reads what is in force."""
 
     def __init__(self) -> None:
         """Nothing is pending."""
-        # Warrants that have ended for this process. Replaced as a whole: a reader sees one state.
+        # What has ended for this process. Replaced as a whole: a reader sees one state.
         self.ended: dict[WarrantId, State] = {}
-        self._tries: dict[str, tuple[Try, WarrantId | None]] = {}
+        self.frozen: frozenset[Freeze] = frozenset()
+        self._tries: dict[str, tuple[Try, Ends]] = {}
         self._trying = asyncio.Lock()  # or what is tried twice at once would be entered twice
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, name: str, attempt: Try, ends: tuple[WarrantId, State] | None = None) -> None:
+    def add(self, name: str, attempt: Try, ends: Ends = None) -> None:
         """Try until the database takes it, or says that it can't be. `name`: the latest counts.
 
-        `ends`: a warrant, and the state that it has for this process from now on.
+        `ends`: a warrant and the state that it has for this process from now on, or a freeze.
         Raises: DatabaseUnavailable, if too much is pending already.
         """
         if name not in self._tries and len(self._tries) >= MAX_PENDING:
             raise DatabaseUnavailable("too much waits for the database already", "freeze by file")
-        self._tries[name] = attempt, None if ends is None else ends[0]
-        if ends is not None:
+        self._tries[name] = attempt, ends
+        if isinstance(ends, Freeze):
+            self.frozen |= {ends}
+        elif ends is not None:
             self.ended = {**self.ended, ends[0]: ends[1]}
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -67,7 +72,7 @@ class Pending:
 
     async def _try_all(self) -> None:
         async with self._trying:
-            for name, (attempt, warrant) in list(self._tries.items()):
+            for name, (attempt, ends) in list(self._tries.items()):
                 try:
                     await attempt()
                 except DatabaseUnavailable:
@@ -77,4 +82,10 @@ class Pending:
                 # From here on the database knows, and asks nobody's memory.
                 if self._tries[name][0] is attempt:
                     del self._tries[name]
-                    self.ended = {of: to for of, to in self.ended.items() if of != warrant}
+                    self._forget(ends)
+
+    def _forget(self, ends: Ends) -> None:
+        if isinstance(ends, Freeze):
+            self.frozen -= {ends}
+        elif ends is not None:
+            self.ended = {of: to for of, to in self.ended.items() if of != ends[0]}
