@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, select, text
+from sqlalchemy import NullPool, create_engine, event, select, text
 
 from tests.faults.asking import Heard
 from tests.ledger.logs import defined_root
@@ -54,7 +54,9 @@ class Log:
         beginning.
         """
         engine = create_engine("sqlite://", creator=self._connect, poolclass=NullPool)
-        with engine.connect() as connection, connection.begin():
+        # Else each question would be answered as of another moment.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        with engine.connect() as connection:
             before = self.frontier
             kept = read_frontier(connection)
             rows = connection.execute(
@@ -153,7 +155,9 @@ class Log:
             self.changes[said["event"], said["instrument"]] += 1
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=30)
+        raw = sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=30)
+        raw.isolation_level = None
+        return raw
 
 
 async def settle_all(file: Path) -> None:

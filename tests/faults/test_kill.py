@@ -6,6 +6,7 @@ a failure shows. The kernel goes on: what a power cut leaves of a disk's cache i
 """
 
 import asyncio
+import faulthandler
 import os
 import random
 import secrets
@@ -268,6 +269,7 @@ async def test_no_receipt_is_lost_when_it_is_killed(tmp_path: Path) -> None:
 async def test_no_receipt_is_lost_when_it_is_killed_500_times(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    faulthandler.dump_traceback_later(40 * 60, exit=True)  # it takes longer than others may
     seed = secrets.randbits(32)
     print(f"seed {seed}")  # noqa: T201 - shown by a failure
     said = await kill_lanes(tmp_path, {1: 430, 2: 70}, seed)
