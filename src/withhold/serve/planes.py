@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from socket import socket
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
 from withhold.deployment.model import Limits
 from withhold.serve.listener import Server, ServerEnded, server
 from withhold.wiring import Plane
+
+LAST_WORDS_S: Final = 5.0  # for a request that was cancelled; an append takes no longer
 
 
 async def serve_planes(
@@ -43,9 +45,18 @@ async def serve_planes(
         for each in servers.values():
             each.should_exit = True
         await asyncio.gather(*tasks)
+        await _last_words(servers.values())
     if not stop.is_set():
         message = "a plane stopped serving"
         raise ServerEnded(message)
+
+
+async def _last_words(servers: Collection[Server]) -> None:
+    """Wait for requests that were cancelled: each still says in the ledger what became of it."""
+    # uvicorn cancels what has not ended in time, and does not wait for it.
+    under_way = {task for each in servers for task in each.server_state.tasks}
+    if under_way:
+        await asyncio.wait(under_way, timeout=LAST_WORDS_S)
 
 
 async def _until_started(servers: Collection[Server], watched: set[asyncio.Future[Any]]) -> bool:
