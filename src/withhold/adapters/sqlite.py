@@ -30,6 +30,9 @@ def make_file(path: Path) -> None:
     except OSError as error:
         message = f"the database's file can't be made: {error.strerror}"
         raise DatabaseUnavailable(message) from None
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        message = "the database's file, or the folder around it, can't be written"
+        raise DatabaseUnavailable(message, "the disk is read-only, or they are somebody else's")
 
 
 def identify_files(path: Path) -> dict[Path, Identity]:
