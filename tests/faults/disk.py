@@ -33,6 +33,10 @@ class Disk:
         """Take back all that `fill` took."""
         (self.path / "ballast").unlink()
 
+    def remount(self, how: str) -> None:
+        """Make it read-only, `ro`, or writable again, `rw`. No file may be open for writing."""
+        subprocess.run(("mount", "-o", f"remount,{how}", str(self.path)), check=True)
+
 
 @contextmanager
 def small_disk(path: Path) -> Iterator[Disk]:
