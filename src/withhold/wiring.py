@@ -5,7 +5,6 @@ answers. Whatever was opened is closed in reverse, also when a later step fails.
 """
 
 import asyncio
-import base64
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -48,7 +47,7 @@ from withhold.deployment.model import Deployment, Secret
 from withhold.errors import LedgerUnavailable, WithholdError
 from withhold.keyring import KeyRing, commit_target, ledger_keys, opens_target
 from withhold.ledger.note import Signer
-from withhold.ledger.receipt import ReceiptId
+from withhold.ledger.receipt import ReceiptId, print_receipt_id
 from withhold.names import WarrantId
 from withhold.ports import Cache
 from withhold.proxy.app import data_plane
@@ -57,8 +56,6 @@ from withhold.proxy.parts import Parts
 from withhold.warrant.model import Target
 
 SOFTWARE: Final = f"withhold/{withhold.__version__}"
-
-
 PROBE_S: Final = 2.0
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where "all" is reached
@@ -331,8 +328,7 @@ async def _probe_ledger(ledger: SqlLedger) -> str:
 
 def make_receipt_id() -> ReceiptId:
     """Make an id that nobody can guess: 128 random bits."""
-    text = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
-    return ReceiptId(f"R-{text}")
+    return print_receipt_id(secrets.token_bytes(16))
 
 
 def _value(reference: Secret | str) -> str:

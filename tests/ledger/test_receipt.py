@@ -19,6 +19,9 @@ from withhold.ledger.receipt import (
     Released,
     commit_body,
     handle_of,
+    is_handle,
+    is_receipt_id,
+    print_receipt_id,
 )
 from withhold.names import CallerName, Digest, InstrumentName, ResourceName, WarrantId
 
@@ -171,6 +174,24 @@ def test_handles_and_commitments_are_what_the_format_says(receipt: str, body: st
     assert found == handle(receipt)
     assert re.fullmatch("H-[a-z2-7]{26}", found)
     assert commit_body(ReceiptId(receipt), Digest(body)) == commitment(receipt, body)
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_an_id_and_its_handle_are_told_from_each_other_and_from_all_else(secret: bytes) -> None:
+    made = print_receipt_id(secret)
+    found = handle_of(made)
+    assert base64.b32decode(f"{made[2:].upper()}======") == secret
+    assert [is_receipt_id(made), is_receipt_id(found)] == [True, False]
+    assert [is_handle(found), is_handle(made)] == [True, False]
+    for other in (made.upper(), f"{made}a", f"{made}\n", made[:-1], f" {made}", ""):
+        assert not is_receipt_id(other)
+        assert not is_handle(other.replace("R", "H"))
+
+
+@pytest.mark.parametrize("size", [15, 17])
+def test_an_id_has_128_bits(size: int) -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        print_receipt_id(bytes(size))
 
 
 def test_a_bodys_commitment_is_opened_by_the_receipts_id_alone() -> None:

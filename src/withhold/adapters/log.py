@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, ins
 
 from withhold.adapters.schema import LOG, entries, log, owed, subtrees, take_numbers
 from withhold.errors import LedgerUnavailable, Unproven
-from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
+from withhold.ledger.entry import RELEASES, Entry, EntryType, Handle, Written, write_entry
 from withhold.ledger.tree import Frontier, frontier_at, hash_leaf
 from withhold.names import WarrantId
 
@@ -32,9 +32,6 @@ _NEW_EDGE: Final = (
 _OWED: Final = select(owed).order_by(owed.c.sequence).limit(MAX_OWED)
 
 _HINT: Final = "somebody wrote to the database; keep a copy, and see docs/auditing.md"
-
-# Whoever appended these owes a closing entry.
-_OPEN: Final = frozenset({EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL})
 
 
 def read_frontier(connection: Connection, *, lock: bool = False) -> Frontier:
@@ -181,7 +178,7 @@ def _row(written: Written, index: int, node: str) -> dict[str, Any]:
         "type": entry.type.value,
         "receipt": entry.receipt,
         "warrant": entry.warrant,
-        "node": node if entry.type in _OPEN else None,
+        "node": node if entry.type in RELEASES else None,
         "leaf": written.leaf,
         "public": written.public,
         "salt": written.salt,

@@ -31,7 +31,7 @@ from withhold.adapters.schema import (
 from withhold.adapters.token_keys import destroy_key
 from withhold.errors import BadRequest, WarrantError
 from withhold.kinds.instant import Instant, parse_rfc3339, print_instant
-from withhold.ledger.entry import Entry, EntryType, read_public
+from withhold.ledger.entry import BEGINNINGS, Entry, EntryType, read_public
 from withhold.names import CallerName, State, WarrantId
 from withhold.warrant.signed import parse_signed
 
@@ -40,15 +40,7 @@ PRUNED: Final = b""  # the document of a warrant that was pruned; nothing reads 
 
 _OVER: Final = frozenset({State.REVOKED, State.CLOSED, State.EXPIRED})
 _CLOCKS_DIFFER_S: Final = 86_400  # entries of several nodes are in order but for that much
-_OF_DISCLOSURES: Final = frozenset(
-    {
-        EntryType.OPENING,
-        EntryType.RELEASE,
-        EntryType.FAILURE,
-        EntryType.CLOSING,
-        EntryType.REVEAL,
-    }
-)
+_OF_DISCLOSURES: Final = BEGINNINGS | {EntryType.CLOSING}
 
 
 class What(StrEnum):

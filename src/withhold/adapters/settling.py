@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from withhold.adapters.log import read_frontier
 from withhold.adapters.schema import entries, nodes, owed, read_clock, refusals
 from withhold.kinds.instant import Instant, print_instant
-from withhold.ledger.entry import Entry, EntryType, Handle
+from withhold.ledger.entry import RELEASES, Entry, EntryType, Handle
 from withhold.ledger.receipt import Closing, Ending
 from withhold.names import WarrantId
 from withhold.ports import Refused
@@ -27,8 +27,6 @@ MAX_AT_ONCE: Final = 256
 # Endings that a node remembers, of either kind; beyond it `unknown` will have to do. SQLite takes
 # no more than twice as many in one question.
 MAX_KEPT: Final = 8_192
-
-_OPEN_TYPES: Final = (EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +54,14 @@ class Open:
 
     def expect(self, entry: Entry, size: int) -> None:
         """Note that an append begins, while the log has at least `size` entries."""
-        if entry.receipt is not None and entry.type in _OPEN_TYPES:
+        if entry.receipt is not None and entry.type in RELEASES:
             self._since[entry.receipt] = size
 
     def note(self, entry: Entry, index: int) -> None:
         """Note that the entry is in the log."""
         if entry.receipt is None:
             return
-        if entry.type in _OPEN_TYPES:
+        if entry.type in RELEASES:
             self._since[entry.receipt] = index
         elif entry.type is EntryType.CLOSING:
             self._since.pop(entry.receipt, None)
@@ -77,9 +75,9 @@ class Open:
         """Note that the append failed, or seemed to; nothing was sent, if it was a release."""
         if entry.receipt is None:
             return
-        if entry.type not in _OPEN_TYPES and entry.type is not EntryType.CLOSING:
+        if entry.type not in RELEASES and entry.type is not EntryType.CLOSING:
             return
-        kept = self._doubts if entry.type in _OPEN_TYPES else self._late
+        kept = self._doubts if entry.type in RELEASES else self._late
         if len(kept) < MAX_KEPT:
             kept[entry.receipt] = entry
         elif (since := self._since.pop(entry.receipt, None)) is not None:

@@ -24,13 +24,12 @@ from withhold.errors import BadRequest, Denied, LedgerUnavailable
 from withhold.kinds.form import Form
 from withhold.kinds.scalar import identity
 from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
-from withhold.ledger.entry import EntryType, Handle, Json
+from withhold.ledger.entry import BEGINNINGS, EntryType, Handle, Json
 from withhold.ledger.exhibit import Exhibit, Shown, as_json, sign_exhibit
-from withhold.ledger.facts import FIRST
 from withhold.ledger.lines import MAX_SIZE
 from withhold.ledger.note import parse_note
 from withhold.ledger.proof import Proof, print_proof
-from withhold.ledger.receipt import ReceiptId, handle_of
+from withhold.ledger.receipt import ReceiptId, handle_of, is_handle, is_receipt_id
 from withhold.names import Kind, WarrantId
 from withhold.ports import Logged
 from withhold.warrant.document import check_members, read_object, take_text
@@ -40,8 +39,6 @@ LIMIT: Final = 50  # disclosures that are listed, unless fewer or more are asked
 MAX_LIMIT: Final = 200
 READ: Final = 1_000  # entries that are read at once
 
-_RECEIPT: Final = re.compile(r"R-[a-z2-7]{26}", re.ASCII)
-_HANDLE: Final = re.compile(r"H-[a-z2-7]{26}", re.ASCII)
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -97,7 +94,7 @@ class _Receipts:
         orders = [each async for each in self._orders(_warrant_of(found[0]), size)]
         exhibit = Exhibit(
             origin=self._parts.origin,
-            receipt=ReceiptId(name) if _RECEIPT.fullmatch(name) else None,
+            receipt=ReceiptId(name) if is_receipt_id(name) else None,
             entries=tuple([await self._shown(each, size, note) for each in found]),
             warrant=tuple([await self._shown(each, size, note) for each in orders]),
         )
@@ -149,9 +146,9 @@ class _Receipts:
 
         `alone`: by index, that one entry, whatever it is about. Raises: BadRequest, Denied.
         """
-        if _RECEIPT.fullmatch(name):
+        if is_receipt_id(name):
             handle = handle_of(ReceiptId(name))
-        elif _HANDLE.fullmatch(name):
+        elif is_handle(name):
             handle = Handle(name)
         elif _DECIMAL.fullmatch(name) and int(name) <= MAX_SIZE:
             one = await self._ledger.read(int(name), 1, sealed=sealed)
@@ -215,7 +212,7 @@ class _Receipts:
         """Give the first disclosures from `since` on, and where to go on."""
         found: list[Logged] = []
         async for each in self._about(warrant, since):
-            if _type(each) in FIRST:
+            if _type(each) in BEGINNINGS:
                 if len(found) == limit:
                     return found, each.index
                 found.append(each)
@@ -225,14 +222,14 @@ class _Receipts:
         """Give the last disclosures."""
         if warrant is not None:
             about = self._about(warrant, 0)
-            kept = deque([each async for each in about if _type(each) in FIRST], maxlen=limit)
+            kept = deque([each async for each in about if _type(each) in BEGINNINGS], maxlen=limit)
             return tuple(kept)
         found: list[Logged] = []
         until = (await self._ledger.frontier()).size
         while until and len(found) < limit:
             since = max(until - READ, 0)
             page = await self._ledger.read(since, until - since)
-            found = [each for each in page if _type(each) in FIRST] + found
+            found = [each for each in page if _type(each) in BEGINNINGS] + found
             until = since
         return found[-limit:]
 

@@ -10,16 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from withhold.ledger.entry import EntryType, Json
+from withhold.ledger.entry import BEGINNINGS, EntryType, Json
 from withhold.ledger.note import VerifierKey, print_verifier_key
+from withhold.ledger.receipt import DISCLOSED
 
 BACKWARDS: Final = timedelta(hours=1)  # clocks of nodes differ, and what is owed is entered late
 
-_BEGINNINGS: Final = frozenset(
-    {EntryType.OPENING, EntryType.RELEASE, EntryType.FAILURE, EntryType.REVEAL}
-)
 _ENDED: Final = frozenset({"revoked", "closed"})
-_DISCLOSED: Final = "disclosed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Course:
             return
         self._see_time(index, members["at"])
         kind = members["type"]
-        if kind in _BEGINNINGS or kind == EntryType.CLOSING:
+        if kind in BEGINNINGS or kind == EntryType.CLOSING:
             self._see_disclosure(index, kind, members)
         elif kind == EntryType.WARRANT and members.get("state") in _ENDED:
             self._ended.setdefault(str(members.get("warrant")), index)
@@ -86,7 +83,7 @@ class Course:
             return
         self._once(self._begun, receipt, index, "begun")
         ended = self._ended.get(str(members.get("warrant")))
-        if ended is not None and members.get("outcome") == _DISCLOSED:
+        if ended is not None and members.get("outcome") == DISCLOSED:
             self._fault(index, f"it discloses under a warrant that entry {ended} ended")
 
     def _once(self, seen: dict[str, int], receipt: str, index: int, what: str) -> None:

@@ -31,7 +31,7 @@ _SEALED: Final = b"withhold sealed v1\0"
 
 
 class EntryType(StrEnum):
-    """What an entry is about; the first four are of a disclosure, which `receipt` names."""
+    """What an entry is about; `BEGINNINGS` and closings are of a disclosure: `receipt` names it."""
 
     OPENING = "opening"  # a stream is about to begin
     RELEASE = "release"  # a whole answer is released for sending
@@ -47,6 +47,12 @@ class EntryType(StrEnum):
     READING = "reading"  # somebody opened sealed parts
     PRUNE = "prune"
     RESTORE = "restore"  # another log than the one last seen was accepted, by a person
+
+
+# What lets something out, and so what a closing is owed for.
+RELEASES: Final = frozenset({EntryType.OPENING, EntryType.RELEASE, EntryType.REVEAL})
+# What the entries of a disclosure begin with.
+BEGINNINGS: Final = RELEASES | {EntryType.FAILURE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,20 +13,21 @@ import rfc8785
 
 from withhold.errors import Unproven
 from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint
-from withhold.ledger.entry import EntryType, Json, leaf_of, read_public
+from withhold.ledger.entry import BEGINNINGS, EntryType, Json, leaf_of, read_public
 from withhold.ledger.exhibit import Exhibit, Shown
 from withhold.ledger.note import NoteSignature, parse_note
 from withhold.ledger.proof import Proof, parse_proof
-from withhold.ledger.receipt import DISCLOSED, Ending, ReceiptId, handle_of
+from withhold.ledger.receipt import (
+    DISCLOSED,
+    Ending,
+    ReceiptId,
+    handle_of,
+    is_handle,
+    is_receipt_id,
+)
 from withhold.names import State
 
-FIRST: Final = frozenset(
-    {EntryType.OPENING, EntryType.RELEASE, EntryType.FAILURE, EntryType.REVEAL}
-)
-
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
-_RECEIPT: Final = re.compile(r"R-[a-z2-7]{26}", re.ASCII)
-_HANDLE: Final = re.compile(r"H-[a-z2-7]{26}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _proved(shown: Shown) -> Proved:
 
 
 def _disclosure(entries: Sequence[Proved]) -> tuple[Proved, Proved | None]:
-    if not entries or entries[0].type not in FIRST:
+    if not entries or entries[0].type not in BEGINNINGS:
         raise Unproven("the entries do not begin with an opening, a release, a failure or a reveal")
     first, *rest = entries
     if not rest:
@@ -143,7 +144,7 @@ def _disclosure(entries: Sequence[Proved]) -> tuple[Proved, Proved | None]:
 
 def _check_receipt(receipt: ReceiptId | None, first: Proved, closing: Proved | None) -> None:
     handle, warrant = first.public["receipt"], first.public["warrant"]
-    if receipt is not None and (not _RECEIPT.fullmatch(receipt) or handle_of(receipt) != handle):
+    if receipt is not None and (not is_receipt_id(receipt) or handle_of(receipt) != handle):
         raise Unproven("the receipt's id is not the one that the entries are of")
     if closing is None:
         return
@@ -204,7 +205,7 @@ def _is_instant(found: Json) -> bool:
 
 
 def _is_handle(found: Json) -> bool:
-    return isinstance(found, str) and _HANDLE.fullmatch(found) is not None
+    return isinstance(found, str) and is_handle(found)
 
 
 def _is_ending(found: Json) -> bool:

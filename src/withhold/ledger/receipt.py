@@ -9,6 +9,7 @@ can show which one it was.
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,7 +25,9 @@ DISCLOSED: Final = "disclosed"
 
 _HANDLE: Final = b"withhold handle v1\0"
 _BODY: Final = b"withhold body v1\0"
-_HANDLE_BYTES: Final = 16
+_BYTES: Final = 16  # 26 characters of base32
+_ID_FORM: Final = re.compile(r"R-[a-z2-7]{26}", re.ASCII)
+_HANDLE_FORM: Final = re.compile(r"H-[a-z2-7]{26}", re.ASCII)
 
 
 class Ending(StrEnum):
@@ -152,12 +155,34 @@ class Closing:
         )
 
 
+def print_receipt_id(secret: bytes) -> ReceiptId:
+    """Give the id that is made of 16 random bytes."""
+    if len(secret) != _BYTES:
+        message = f"a receipt's id is made of {_BYTES} bytes, not {len(secret)}"
+        raise ValueError(message)
+    return ReceiptId(f"R-{_base32(secret)}")
+
+
+def is_receipt_id(text: str) -> bool:
+    """Tell whether a text has the form of a receipt's id."""
+    return _ID_FORM.fullmatch(text) is not None
+
+
+def is_handle(text: str) -> bool:
+    """Tell whether a text has the form of a handle."""
+    return _HANDLE_FORM.fullmatch(text) is not None
+
+
 def handle_of(receipt: ReceiptId) -> Handle:
     """Give what the ledger calls a receipt. Nobody gets from a handle to the id."""
-    digest = hashlib.sha256(_HANDLE + receipt.encode()).digest()[:_HANDLE_BYTES]
-    return Handle("H-" + base64.b32encode(digest).decode().rstrip("=").lower())
+    digest = hashlib.sha256(_HANDLE + receipt.encode()).digest()
+    return Handle(f"H-{_base32(digest[:_BYTES])}")
 
 
 def commit_body(receipt: ReceiptId, body: Digest) -> Digest:
     """Give the commitment to a body, which the receipt's id opens. `body`: its digest."""
     return digest_of(_BODY + receipt.encode() + b"\0" + body.encode())
+
+
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).decode("ascii").rstrip("=").lower()
