@@ -40,10 +40,10 @@ class Disk:
 
 @contextmanager
 def small_disk(path: Path) -> Iterator[Disk]:
-    """Mount one. Skips the test where that is not allowed: it takes root, on Linux."""
+    """Mount one, for a test that is marked `mounts`. Skips it where that is not possible."""
     path.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk, on Linux")
+        pytest.skip("a small disk is mounted by root, on Linux")
     mount = ("mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", str(path))
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode != 0:

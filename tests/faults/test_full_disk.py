@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,21 +25,18 @@ REFUSALS = {"ledger-unavailable", "database-unavailable"}
 IN_A_ROW = 20
 PATHS = (SMALL, SMALL, SMALL, LONG, LARGE)
 
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    with small_disk(tmp_path / "disk") as made:
-        yield made
+pytestmark = pytest.mark.mounts
 
 
 @asynccontextmanager
-async def on_disk(disk: Disk, url: str) -> AsyncIterator[Service]:
-    """Make a deployment on the small disk. It is not started."""
-    service = Service(starter(disk.path / "made", {"sample": url}))
-    try:
-        yield service
-    finally:
-        await service.close()
+async def on_disk(folder: Path, url: str) -> AsyncIterator[tuple[Disk, Service]]:
+    """Make a deployment on a small disk. It is not started."""
+    with small_disk(folder / "disk") as disk:
+        service = Service(starter(disk.path / "made", {"sample": url}))
+        try:
+            yield disk, service
+        finally:
+            await service.close()
 
 
 async def call(service: Service, heard: list[Heard], number: int) -> None:
@@ -71,8 +68,10 @@ async def until_answered(service: Service, warrant: str) -> Heard:
 
 
 @pytest.mark.parametrize("first", ["revoke", "freeze"])
-async def test_a_full_disk_lets_nothing_out_and_takes_a_revocation(disk: Disk, first: str) -> None:
-    async with store() as url, on_disk(disk, url) as service:
+async def test_a_full_disk_lets_nothing_out_and_takes_a_revocation(
+    tmp_path: Path, first: str
+) -> None:
+    async with store() as url, on_disk(tmp_path, url) as (disk, service):
         await service.start()
         await service.grant(REVOKED, OTHER)
         heard: list[Heard] = []
@@ -124,8 +123,8 @@ async def test_a_full_disk_lets_nothing_out_and_takes_a_revocation(disk: Disk, f
         log.read_anew()
 
 
-async def test_a_disk_that_is_full_from_the_start_is_named(disk: Disk) -> None:
-    async with on_disk(disk, "http://127.0.0.1:1") as service:
+async def test_a_disk_that_is_full_from_the_start_is_named(tmp_path: Path) -> None:
+    async with on_disk(tmp_path, "http://127.0.0.1:1") as (disk, service):
         disk.fill()
         await service.launch()
         assert not await service.is_ready()
@@ -137,8 +136,8 @@ async def test_a_disk_that_is_full_from_the_start_is_named(disk: Disk) -> None:
         await service.start()
 
 
-async def test_a_full_disk_is_no_obstacle_to_a_start(disk: Disk) -> None:
-    async with store() as url, on_disk(disk, url) as service:
+async def test_a_full_disk_is_no_obstacle_to_a_start(tmp_path: Path) -> None:
+    async with store() as url, on_disk(tmp_path, url) as (disk, service):
         await service.start()
         await service.grant(REVOKED, OTHER)
         await service.end()
@@ -158,7 +157,7 @@ async def test_a_full_disk_is_no_obstacle_to_a_start(disk: Disk) -> None:
         assert log.changes["revoked", REVOKED] == 1
 
 
-async def test_a_disk_that_fills_up_midway_keeps_no_ending_from_being_told(disk: Disk) -> None:
+async def test_a_disk_that_fills_up_midway_keeps_no_ending_from_being_told(tmp_path: Path) -> None:
     begun, goes_on = asyncio.Event(), asyncio.Event()
     whole = faults_store()
 
@@ -184,7 +183,7 @@ async def test_a_disk_that_fills_up_midway_keeps_no_ending_from_being_told(disk:
             *whole.routes,
         ]
     )
-    async with store(app) as url, on_disk(disk, url) as service:
+    async with store(app) as url, on_disk(tmp_path, url) as (disk, service):
         await service.start()
         await service.grant(OTHER)
         with service.caller() as streaming, service.caller() as waiting:

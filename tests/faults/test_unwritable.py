@@ -142,6 +142,7 @@ async def recover(service: Service) -> None:
     log.read_anew()
 
 
+@pytest.mark.mounts
 async def test_a_file_system_that_is_read_only_is_named(tmp_path: Path) -> None:
     """One that turns so while files are open for writing the kernel makes of broken disks only."""
     with small_disk(tmp_path / "disk") as disk:
