@@ -1,6 +1,7 @@
 """Who may mount a disk: root, or anybody in a namespace of their own, where there are any."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test that is marked `mounts` as root of a namespace, unless we are root already."""
     if os.geteuid() == 0 or pyfuncitem.get_closest_marker("mounts") is None:
         return None
+    if shutil.which("unshare") is None:
+        pytest.skip("no disk can be mounted here: there is no `unshare`")
     folder = Path(str(pyfuncitem.funcargs["tmp_path"])) / "inside"
     done = subprocess.run(
         [
