@@ -22,6 +22,7 @@ from withhold.ledger.tiles import (
     Bundle,
     Tile,
     bundles_of,
+    fold,
     hash_from_tiles,
     parse_entries,
     parse_path,
@@ -29,7 +30,7 @@ from withhold.ledger.tiles import (
     print_entries,
     print_tile,
 )
-from withhold.ledger.tree import hash_children, hash_leaf, root_at
+from withhold.ledger.tree import hash_leaf, root_at
 
 Read = Callable[[str], bytes]  # the file at this path of a copy, or of the log
 Publics = Callable[[int, int], Sequence[bytes | None]]  # first index, count → their public parts
@@ -118,13 +119,6 @@ def width_in(place: Tile | Bundle, size: int) -> int:
     """Tell how wide a tile or bundle is in a log of this size; 0: it is not there."""
     level = place.level if isinstance(place, Tile) else 0
     return max(0, min(WIDTH, (size >> HEIGHT * level) - place.index * WIDTH))
-
-
-def fold(row: Sequence[bytes]) -> bytes:
-    """Give the root over a full tile's hashes: one hash of the tile above."""
-    while len(row) > 1:
-        row = [hash_children(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return row[0]
 
 
 def _tail(bundle: Bundle, old: int, here: Read) -> Sequence[bytes]:

@@ -10,6 +10,7 @@ from withhold.errors import Unproven
 MAX_SIZE: Final = 2**63 - 1  # of a log, and of a time in seconds: what other implementations hold
 
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]", re.ASCII)
 
 
 def parse_decimal(text: str, what: str) -> int:
@@ -48,6 +49,6 @@ def decode_text(data: bytes, what: str, max_bytes: int) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         raise Unproven(f"{what} is not UTF-8") from None
-    if any(character < " " and character != "\n" for character in text):
+    if _CONTROL.search(text):
         raise Unproven(f"{what} holds a control character")
     return text

@@ -113,9 +113,14 @@ def hash_in_tile(hashes: Sequence[bytes], level: int, index: int) -> bytes:
     """Give the node at this level and index of the tree from the hashes of its tile."""
     height = level % HEIGHT
     first = (index << height) % WIDTH
-    row = list(hashes[first : first + (1 << height)])
+    row = hashes[first : first + (1 << height)]
     if len(row) != 1 << height:
         raise ValueError("the tile is too narrow to hold the node")
+    return fold(row)
+
+
+def fold(row: Sequence[bytes]) -> bytes:
+    """Give the node over 1, 2, 4, … hashes in a row: of a full tile, a hash of the one above."""
     while len(row) > 1:
         row = [hash_children(row[at], row[at + 1]) for at in range(0, len(row), 2)]
     return row[0]

@@ -14,7 +14,7 @@ from withhold.errors import Unproven
 from withhold.ledger.course import Course
 from withhold.ledger.entry import LEAF_BYTES
 from withhold.ledger.findings import MAX_FINDINGS, Findings
-from withhold.ledger.growth import fold, place_of, width_in
+from withhold.ledger.growth import place_of, width_in
 from withhold.ledger.statements import FOLDER, parse_statements, read_line, statements_path
 from withhold.ledger.tiles import (
     CHECKPOINT_PATH,
@@ -22,6 +22,7 @@ from withhold.ledger.tiles import (
     Bundle,
     Tile,
     bundles_of,
+    fold,
     hash_from_tiles,
     parse_entries,
     parse_tile,
@@ -100,7 +101,7 @@ def walk_copy(walk: Walk) -> None:
         walk.rows.append(roots)
         above = list[bytes]()
         for at in range(0, len(roots), WIDTH):
-            row = roots[at : at + WIDTH]
+            row = tuple(roots[at : at + WIDTH])
             _check_row(walk, Tile(level, at // WIDTH, len(row)), row)
             if len(row) == WIDTH:
                 above.append(fold(row))
@@ -126,10 +127,10 @@ def _make_root(walk: Walk, size: int) -> bytes | None:
     @cache
     def row(tile: Tile) -> Sequence[bytes]:
         if tile.level:
-            return walk.rows[tile.level - 1][tile.index * WIDTH :][: tile.width]
+            return tuple(walk.rows[tile.level - 1][tile.index * WIDTH :][: tile.width])
         bundle = bundle_at(tile.index * WIDTH, walk.size)
         leaves = parse_entries(bundle, walk.files.get(bundle.path) or b"")
-        return [hash_leaf(leaf) for leaf in leaves[: tile.width]]
+        return tuple(map(hash_leaf, leaves[: tile.width]))
 
     try:
         return root_at(size, hash_from_tiles(size, row))
@@ -191,7 +192,7 @@ def _row(walk: Walk, bundle: Bundle, leaves: Sequence[bytes] | None) -> Sequence
     """Give the hashes over a bundle's entries; from its tile, where the bundle can't be read."""
     tile, first = Tile(0, bundle.index, bundle.width), bundle.index * WIDTH
     if leaves is not None:
-        row = list(map(hash_leaf, leaves))
+        row = tuple(map(hash_leaf, leaves))
         _check_row(walk, tile, row, first)
         return row
     data = walk.files.get(tile.path)
