@@ -5,7 +5,6 @@ found. What was found is compared and entered in one transaction, so several tha
 it once.
 """
 
-import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from withhold.adapters.log import owe
 from withhold.adapters.schema import entered, read_clock_text, take_numbers
 from withhold.keyring import KeyKind, KeyRing, known_keys
 from withhold.ledger.entry import Entry, EntryType, Json
+from withhold.ledger.lines import print_base64
 from withhold.names import Digest
 from withhold.warrant.model import Signer
 
@@ -65,7 +65,7 @@ def signer_facts(signers: Iterable[Signer]) -> Mapping[str, Fact]:
     """Give what there is to say of the signers in force."""
     facts = {}
     for signer in signers:
-        public_key = base64.b64encode(signer.public_key).decode()
+        public_key = print_base64(signer.public_key)
         public = {"name": signer.name, "role": signer.role.value, "public_key": public_key}
         facts[signer.name] = Fact(public, {"person": signer.person})
     return facts

@@ -3,7 +3,6 @@
 What is asked is not logged, except that a state or a freeze changed, by whom, and of which warrant.
 """
 
-import base64
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,12 +12,19 @@ from starlette.responses import Response
 
 from withhold.control import warrants
 from withhold.control.entries import Act
-from withhold.control.exchange import MAX_REQUEST_BYTES, answer, read_body, read_nothing
+from withhold.control.exchange import (
+    MAX_REQUEST_BYTES,
+    answer,
+    read_body,
+    read_nothing,
+    read_query,
+)
 from withhold.control.freezes import lift, list_in_force, put_in_force
 from withhold.control.parts import LOOK, OPERATE, TUNE, ControlParts, Handler, Routes
 from withhold.control.views import summary, whole
 from withhold.deployment.model import CallerEntry
 from withhold.errors import BadRequest, DatabaseUnavailable
+from withhold.ledger.lines import print_base64
 from withhold.names import InstrumentName, State, StoreName, WarrantId
 from withhold.ports import Freeze
 from withhold.warrant.document import check_members, read_object, take_text
@@ -112,14 +118,7 @@ class _Desk:
 
     async def thaw(self, request: Request, caller: CallerEntry) -> Response:
         await read_nothing(request)
-        named = dict(request.query_params)
-        if len(named) != len(request.query_params.multi_items()) or named.keys() - {
-            "store",
-            "instrument",
-        }:
-            message = "only `store` and `instrument` can be named, once each"
-            raise BadRequest(message)
-        freeze = self._freeze(named)
+        freeze = self._freeze(read_query(request, "store", "instrument"))
         office, act = self._office, self._act(caller)
         await lift(office.registry, office.pending, self._parts.freezes, freeze, act)
         _frozen("thawed", freeze, caller)
@@ -127,9 +126,7 @@ class _Desk:
 
     async def bundle(self, request: Request, _caller: CallerEntry) -> Response:
         await read_nothing(request)
-        files = {
-            name: base64.b64encode(content).decode() for name, content in self._parts.files.items()
-        }
+        files = {name: print_base64(content) for name, content in self._parts.files.items()}
         return answer({"digest": self._office.bundle.digest, "files": files})
 
     async def status(self, request: Request, _caller: CallerEntry) -> Response:

@@ -5,7 +5,6 @@ say what was disclosed under which order, and are for the role `audit`. Sealed p
 Source: c2sp.org/tlog-tiles, below the prefix `/ledger/`.
 """
 
-import base64
 from contextlib import suppress
 from typing import Final
 
@@ -13,12 +12,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from withhold.control.exchange import answer, read_nothing
+from withhold.control.exchange import answer, read_nothing, read_query, take_number
 from withhold.control.parts import AUDIT, LOOK, ControlParts, Routes
 from withhold.deployment.model import CallerEntry
 from withhold.errors import BadRequest, Denied, KeyUnavailable, LedgerUnavailable, Unproven
 from withhold.ledger.checkpoint import Checkpoint, sign_checkpoint
-from withhold.ledger.lines import parse_decimal
+from withhold.ledger.lines import MAX_SIZE, print_base64
 from withhold.ledger.tiles import (
     HEIGHT,
     WIDTH,
@@ -32,7 +31,6 @@ MAX_ENTRIES: Final = 1_024  # public parts in one answer
 MAX_ANSWER_BYTES: Final = 4 * 2**20  # of public parts, unless it is only one
 
 _NOT_KEPT: Final = {"Cache-Control": "no-store"}
-_QUERY: Final = frozenset({"since", "limit"})
 
 
 def routes(parts: ControlParts) -> Routes:
@@ -54,16 +52,9 @@ class _Log:
         self._ledger = parts.ledger
 
     async def checkpoint(self, request: Request, _caller: CallerEntry) -> Response:
-        """Sign the log as it is now; what is owed comes before, if the ledger takes it."""
+        """Give the checkpoint of the log as it is now."""
         await read_nothing(request)
-        with suppress(LedgerUnavailable):
-            await self._ledger.settle()
-        frontier = await self._ledger.frontier()
-        signers = self._parts.log_signers()
-        if not signers:
-            raise KeyUnavailable("there is no key to sign the log with")
-        checkpoint = Checkpoint(self._parts.origin, frontier.size, frontier.root)
-        return _text(sign_checkpoint(checkpoint, signers))
+        return _text(await sign_log(self._parts))
 
     async def witnessed(self, request: Request, _caller: CallerEntry) -> Response:
         """Give the newest checkpoint that witnesses signed; nothing, as long as there is none."""
@@ -95,31 +86,34 @@ class _Log:
         As many as asked for, or fewer: whoever wants more asks again from where it ended.
         """
         await read_nothing(request)
-        since, limit = _query(request)
+        named = read_query(request, "since", "limit")
+        since = take_number(named, "since", 0, MAX_SIZE)
+        limit = take_number(named, "limit", MAX_ENTRIES, MAX_ENTRIES)
+        if not limit:
+            raise BadRequest("`limit` is at least 1")
         given, size_bytes = list[dict[str, object]](), 0
         for each in await self._ledger.read(since, limit):
             size_bytes += len(each.public or b"")
             if given and size_bytes > MAX_ANSWER_BYTES:
                 break
             public = None if each.public is None else msgspec.Raw(each.public)
-            leaf = base64.b64encode(each.leaf).decode()
+            leaf = print_base64(each.leaf)
             given.append({"index": each.index, "leaf": leaf, "public": public})
         return answer({"entries": given})
 
 
-def _query(request: Request) -> tuple[int, int]:
-    """Read `since` (0 unless given) and `limit` (as many as there may be). Raises: BadRequest."""
-    named = dict(request.query_params)
-    if len(named) != len(request.query_params.multi_items()) or named.keys() - _QUERY:
-        raise BadRequest("only `since` and `limit` can be named, once each")
-    try:
-        since = parse_decimal(named.get("since", "0"), "`since`")
-        limit = parse_decimal(named.get("limit", str(MAX_ENTRIES)), "`limit`")
-    except Unproven as error:
-        raise BadRequest(error.message) from None
-    if not 0 < limit <= MAX_ENTRIES:
-        raise BadRequest(f"`limit` is 1 to {MAX_ENTRIES}")
-    return since, limit
+async def sign_log(parts: ControlParts) -> bytes:
+    """Sign the log as it is now; what is owed comes before, if the ledger takes it.
+
+    Gives the checkpoint's note. Raises: LedgerUnavailable, KeyUnavailable.
+    """
+    with suppress(LedgerUnavailable):
+        await parts.ledger.settle()
+    frontier = await parts.ledger.frontier()
+    signers = parts.log_signers()
+    if not signers:
+        raise KeyUnavailable("there is no key to sign the log with")
+    return sign_checkpoint(Checkpoint(parts.origin, frontier.size, frontier.root), signers)
 
 
 def _text(note: bytes) -> Response:

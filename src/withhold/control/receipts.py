@@ -5,28 +5,33 @@ and what was withheld: before it is opened the ledger has an entry that it was, 
 is opened. So has the question whether somebody was a target: the answer is in a sealed part.
 """
 
-import base64
 import json
-import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from withhold.control.entries import Act, entry_of_reading
-from withhold.control.exchange import MAX_REQUEST_BYTES, answer, read_body, read_nothing
+from withhold.control.exchange import (
+    MAX_REQUEST_BYTES,
+    answer,
+    read_body,
+    read_nothing,
+    read_query,
+    take_number,
+)
+from withhold.control.log import sign_log
 from withhold.control.parts import AUDIT, ControlParts, Routes
 from withhold.deployment.model import CallerEntry
-from withhold.errors import BadRequest, Denied, LedgerUnavailable
+from withhold.errors import BadRequest, Denied, Unproven
 from withhold.kinds.form import Form
 from withhold.kinds.scalar import identity
-from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
+from withhold.ledger.checkpoint import parse_checkpoint
 from withhold.ledger.entry import BEGINNINGS, EntryType, Handle, Json
 from withhold.ledger.exhibit import Exhibit, Shown, as_json, sign_exhibit
-from withhold.ledger.lines import MAX_SIZE
+from withhold.ledger.lines import MAX_SIZE, parse_decimal, print_base64
 from withhold.ledger.note import parse_note
 from withhold.ledger.proof import Proof, print_proof
 from withhold.ledger.receipt import ReceiptId, handle_of, is_handle, is_receipt_id
@@ -38,8 +43,6 @@ from withhold.warrant.model import Target
 LIMIT: Final = 50  # disclosures that are listed, unless fewer or more are asked for
 MAX_LIMIT: Final = 200
 READ: Final = 1_000  # entries that are read at once
-
-_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 def routes(parts: ControlParts) -> Routes:
@@ -63,11 +66,11 @@ class _Receipts:
     async def list(self, request: Request, _caller: CallerEntry) -> Response:
         """List disclosures in the log's order: the last ones, or those from `since` on."""
         await read_nothing(request)
-        named = _parameters(request, {"since", "limit", "warrant"})
-        limit = _number(named, "limit", MAX_LIMIT) if "limit" in named else LIMIT
-        since = _number(named, "since", MAX_SIZE) if "since" in named else None
+        named = read_query(request, "since", "limit", "warrant")
+        limit = take_number(named, "limit", LIMIT, MAX_LIMIT)
+        since = take_number(named, "since", -1, MAX_SIZE)
         warrant = WarrantId(named["warrant"]) if "warrant" in named else None
-        if since is not None:
+        if since >= 0:
             found, more = await self._first(warrant, since, limit)
         else:
             found, more = await self._last(warrant, limit), None
@@ -77,7 +80,7 @@ class _Receipts:
     async def prove(self, request: Request, _caller: CallerEntry) -> Response:
         """Give a receipt with its proofs: see `ledger.exhibit`."""
         await read_nothing(request)
-        witnessed = _parameters(request, {"witnessed"}).get("witnessed")
+        witnessed = read_query(request, "witnessed").get("witnessed")
         if witnessed not in {None, "true"}:
             raise BadRequest("`witnessed` is `true`, or left out")
         name = request.path_params["receipt"]
@@ -103,7 +106,7 @@ class _Receipts:
     async def open(self, request: Request, caller: CallerEntry) -> Response:
         """Open sealed parts: of a disclosure, or of the one entry at an index."""
         await read_nothing(request)
-        _parameters(request, set())
+        read_query(request)
         name = request.path_params["receipt"]
         indices = [each.index for each in await self._find(name, alone=True)]
         reading = await self._enter_reading(caller, indices)
@@ -150,9 +153,9 @@ class _Receipts:
             handle = handle_of(ReceiptId(name))
         elif is_handle(name):
             handle = Handle(name)
-        elif _DECIMAL.fullmatch(name) and int(name) <= MAX_SIZE:
-            one = await self._ledger.read(int(name), 1, sealed=sealed)
-            if not one or one[0].index != int(name):
+        elif (index := _index(name)) is not None:
+            one = await self._ledger.read(index, 1, sealed=sealed)
+            if not one or one[0].index != index:
                 raise Denied("no-such-resource", "the log has no such entry")
             if alone:
                 return one
@@ -176,11 +179,7 @@ class _Receipts:
             if note is None:
                 raise Denied("no-such-resource", "no witness has signed a checkpoint yet")
             return note
-        with suppress(LedgerUnavailable):  # what is owed is part of the warrant's story
-            await self._ledger.settle()
-        frontier = await self._ledger.frontier()
-        checkpoint = Checkpoint(self._parts.origin, frontier.size, frontier.root)
-        return sign_checkpoint(checkpoint, self._parts.log_signers())
+        return await sign_log(self._parts)  # what is owed is part of the warrant's story
 
     async def _shown(self, entry: Logged, size: int, note: bytes) -> Shown:
         hashes = await self._ledger.prove(entry.index, size)
@@ -265,25 +264,17 @@ def _opened(entry: Logged) -> dict[str, Any]:
     return {
         "index": entry.index,
         "public": None if entry.public is None else json.loads(entry.public),
-        "salt": base64.b64encode(entry.salt or b"").decode() if is_there else None,
+        "salt": print_base64(entry.salt or b"") if is_there else None,
         "sealed": json.loads(entry.sealed or b"") if is_there else None,
     }
 
 
-def _parameters(request: Request, known: set[str]) -> dict[str, str]:
-    """Read the query. Raises: BadRequest."""
-    named = dict(request.query_params)
-    if len(named) != len(request.query_params.multi_items()) or named.keys() - known:
-        listed = ", ".join(f"`{name}`" for name in sorted(known)) or "nothing"
-        raise BadRequest(f"only {listed} can be asked for, once each")
-    return named
-
-
-def _number(named: dict[str, str], name: str, most: int) -> int:
-    text = named[name]
-    if not _DECIMAL.fullmatch(text) or int(text) > most:
-        raise BadRequest(f"`{name}` is not a number up to {most}")
-    return int(text)
+def _index(text: str) -> int | None:
+    """Read an index of the log; None if it is none."""
+    try:
+        return parse_decimal(text, "the index")
+    except Unproven:
+        return None
 
 
 def _target(body: bytes) -> Target:

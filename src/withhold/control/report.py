@@ -5,7 +5,6 @@ names the form, so a caller that asks for publication gets nothing that must not
 """
 
 import asyncio
-import base64
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from withhold.control.parts import LOOK, ControlParts, Routes
 from withhold.deployment.model import CallerEntry
 from withhold.errors import LedgerUnavailable
 from withhold.kinds.instant import Instant
+from withhold.ledger.lines import print_base64
 from withhold.ports import Ledger
 from withhold.report.count import Count, add, settle
 from withhold.report.document import Source, make_document
@@ -65,7 +65,7 @@ async def report(
             raise LedgerUnavailable(message)
         for logged in page:
             count = add(count, logged.public, logged.sealed)
-    root = base64.b64encode(frontier.root).decode()
+    root = print_base64(frontier.root)
     source = Source(deployment, software, root, checkpoint)
     # Deciding what is not shown may take seconds, and others must be served meanwhile.
     return await asyncio.to_thread(make_document, settle(count), query, now, source)
