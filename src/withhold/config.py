@@ -152,6 +152,11 @@ def read_secret(secret: Secret) -> str:
     return value
 
 
+def read_reference(reference: Secret | str) -> str:
+    """Give what is meant: the secret that is referred to, or the text itself. As `read_secret`."""
+    return read_secret(reference) if isinstance(reference, Secret) else reference
+
+
 def shipped() -> Path:
     """Give the folder of the configuration that comes with Withhold."""
     return _WHEEL if _WHEEL.is_dir() else _CLONE

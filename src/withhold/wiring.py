@@ -43,7 +43,7 @@ from withhold.control.app import control_plane
 from withhold.control.parts import ControlParts, Probe
 from withhold.control.pending import Pending
 from withhold.control.warrants import Office
-from withhold.deployment.model import Deployment, Secret
+from withhold.deployment.model import Deployment
 from withhold.errors import LedgerUnavailable, WithholdError
 from withhold.keyring import KeyRing, commit_target, ledger_keys, opens_target
 from withhold.ledger.note import Signer
@@ -129,7 +129,7 @@ async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared
     files = config.read_bundle(deployment.file.parent)
     bundle = config.parse_files(deployment.file.parent, files)
     keys = config.open_keys(deployment)
-    url = _value(deployment.database_url)
+    url = config.read_reference(deployment.database_url)
     # Its constructor connects and makes tables, so it is not for the event loop.
     database = await asyncio.to_thread(Database, url)
     stack.push_async_callback(asyncio.to_thread, database.close)
@@ -282,7 +282,7 @@ def _begin_witnessing(
 async def _cache(deployment: Deployment, stack: AsyncExitStack) -> Cache:
     if deployment.redis_url is None:
         return MemoryCache()
-    cache = RedisCache(_value(deployment.redis_url))
+    cache = RedisCache(config.read_reference(deployment.redis_url))
     stack.push_async_callback(cache.close)
     await cache.warm()
     return cache
@@ -298,7 +298,7 @@ def _probes(shared: _Shared, stack: AsyncExitStack) -> Mapping[str, Probe]:
         "ledger": partial(_probe_ledger, shared.ledger),
     }
     if deployment.redis_url is not None:
-        cache = RedisCache(_value(deployment.redis_url))
+        cache = RedisCache(config.read_reference(deployment.redis_url))
         stack.push_async_callback(cache.close)
         probes["redis"] = cache.probe
     return probes
@@ -329,7 +329,3 @@ async def _probe_ledger(ledger: SqlLedger) -> str:
 def make_receipt_id() -> ReceiptId:
     """Make an id that nobody can guess: 128 random bits."""
     return print_receipt_id(secrets.token_bytes(16))
-
-
-def _value(reference: Secret | str) -> str:
-    return config.read_secret(reference) if isinstance(reference, Secret) else reference

@@ -14,10 +14,11 @@ from withhold.adapters.entering import (
     Found,
     bundle_facts,
     enter,
-    enter_now,
     key_facts,
     key_name,
     signer_facts,
+    tell_destroyed,
+    tell_rotated,
 )
 from withhold.errors import DatabaseUnavailable
 from withhold.keyring import KeyKind
@@ -132,9 +133,8 @@ async def test_what_somebody_did_is_not_said_again_at_the_next_start(database: D
     new = key_facts(replace(RING, cache={**RING.cache, 2: bytes(32)}), ORIGIN)
     await enter(database, Found.KEY, old)
     name = key_name(KeyKind.CACHE, 2)
-    for event in ("rotated", "destroyed"):
-        note = partial(enter_now, found=Found.KEY, name=name, event=event, fact=new[name])
-        await database.write(note)
+    for tell in (tell_rotated, tell_destroyed):
+        await database.write(partial(tell, name=name, fact=new[name]))
         await enter(database, Found.KEY, new)
         await enter(database, Found.KEY, old)
     events = [event for (event,) in await said(database, "event")]

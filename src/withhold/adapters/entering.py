@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 from withhold.adapters.database import Database
 from withhold.adapters.log import owe
 from withhold.adapters.schema import entered, read_clock_text, take_numbers
-from withhold.keyring import KeyKind, KeyRing, known_keys
+from withhold.keyring import KeyEvent, KeyKind, KeyRing, known_keys
 from withhold.ledger.entry import Entry, EntryType, Json
 from withhold.ledger.lines import print_base64
 from withhold.names import Digest
@@ -92,9 +92,17 @@ async def enter(database: Database, found: Found, facts: Mapping[str, Fact]) -> 
         await database.write(partial(_enter, found=found, facts=facts))
 
 
-def enter_now(connection: Connection, found: Found, name: str, event: str, fact: Fact) -> None:
-    """Owe an entry of what somebody just did, and remember it as said."""
-    _note(connection, found, name, event, fact)
+def tell_rotated(connection: Connection, name: str, fact: Fact) -> None:
+    """Owe the rotation of a key, unless a node was quicker to say that there is a new one."""
+    if name not in _entered(connection, Found.KEY):
+        _note(connection, Found.KEY, name, KeyEvent.ROTATED.value, fact)
+
+
+def tell_destroyed(connection: Connection, name: str, fact: Fact) -> None:
+    """Owe the end of a key, in the words of its beginning if the log was told of that."""
+    said = _entered(connection, Found.KEY).get(name)
+    fact = fact if said is None else Fact(json.loads(said))
+    _note(connection, Found.KEY, name, KeyEvent.DESTROYED.value, fact)
 
 
 def _news(

@@ -18,7 +18,7 @@ from withhold.adapters.ledger import SqlLedger
 from withhold.adapters.log import check_growth, read_frontier
 from withhold.adapters.schema import read_clock_text
 from withhold.commands.options import deployment_file
-from withhold.deployment.model import Deployment, Secret
+from withhold.deployment.model import Deployment
 from withhold.errors import BadRequest, LedgerUnavailable, WithholdError
 from withhold.ledger.entry import Entry, EntryType
 from withhold.ledger.lines import print_base64
@@ -52,9 +52,8 @@ def entry_of_restore(at: str, had: Frontier | None, found: Frontier) -> Entry:
 
 
 async def _accept(arguments: argparse.Namespace, deployment: Deployment, anchor: Path) -> int:
-    url = deployment.database_url
-    text = config.read_secret(url) if isinstance(url, Secret) else url
-    database = await asyncio.to_thread(Database, text)
+    url = config.read_reference(deployment.database_url)
+    database = await asyncio.to_thread(Database, url)
     try:
         had = _noted(anchor)
         found = await database.read(read_frontier)

@@ -76,7 +76,7 @@ def check_secrets(file: Path, deployment: Deployment) -> Iterator[Fault]:
         references += [(("store", i, "headers", name), ref) for name, ref in entry.headers.items()]
     for at, reference in references:
         try:
-            _value(reference)
+            config.read_reference(reference or "")
         except KeyUnavailable as error:
             yield _fault(file, deployment, at, error.message, error.hint)
     try:
@@ -107,15 +107,11 @@ def check_production(file: Path, deployment: Deployment, bundle: Bundle) -> Iter
     urls = []
     for reference in (deployment.database_url, deployment.redis_url):
         try:
-            urls.append(_value(reference))
+            urls.append(config.read_reference(reference or ""))
         except KeyUnavailable:  # a fault of its own, said by `check_secrets`
             urls.append("")
     for at, message, hint in weaknesses(deployment, bundle.policy, *urls):
         yield _fault(file, deployment, at, message, hint)
-
-
-def _value(reference: Secret | str | None) -> str:
-    return config.read_secret(reference) if isinstance(reference, Secret) else reference or ""
 
 
 def _fault(file: Path, deployment: Deployment, at: KeyPath, message: str, hint: str = "") -> Fault:

@@ -6,24 +6,20 @@ in the database, beside the nodes that run. Whatever a crash leaves half done ca
 
 import argparse
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
-
 from withhold import config
 from withhold.adapters.database import Database
-from withhold.adapters.entering import Fact, Found, enter_now, key_facts, key_name
+from withhold.adapters.entering import Fact, key_facts, key_name, tell_destroyed, tell_rotated
 from withhold.adapters.keyfiles import destroy_key, load_keys, make_next_key, retire_key
-from withhold.adapters.schema import entered
 from withhold.adapters.token_keys import Rewrapped, SqlTokenKeys
 from withhold.commands.options import deployment_file
-from withhold.deployment.model import Deployment, Secret
+from withhold.deployment.model import Deployment
 from withhold.errors import DatabaseUnavailable, KeyUnavailable
-from withhold.keyring import KeyEvent, KeyKind, KeyRing, verifier_keys
+from withhold.keyring import KeyKind, KeyRing, verifier_keys
 from withhold.ledger.note import print_verifier_key
 from withhold.terminal import Exit, complain, count, note, out, out_json, table, warn
 
@@ -144,7 +140,8 @@ async def _rotate(
             known = max(await token_keys.in_force(), *(await token_keys.wrapped_by()), 0)
         version = make_next_key(deployment.keys_path, kind, above=known)
         # CRASH: nodes use it, and one of them tells the ledger that it was made.
-        await database.write(partial(_tell_rotated, named=_named(deployment, kind, version)))
+        name, fact = _named(deployment, kind, version)
+        await database.write(partial(tell_rotated, name=name, fact=fact))
         if kind is KeyKind.ENCRYPTION and rewraps:
             return version, await token_keys.rewrap()
         return version, None
@@ -155,32 +152,12 @@ async def _destroy(deployment: Deployment, kind: KeyKind, version: int) -> None:
     async with _opened(deployment) as (database, token_keys):
         if kind is KeyKind.ENCRYPTION and version < load_keys(folder).encryption_version:
             await _check_unused(token_keys, version)
-        named = _named(deployment, kind, version)
+        name, fact = _named(deployment, kind, version)
         retire_key(folder, kind, version)
         # CRASH: it is no key any more and nobody was told; the same command tells it.
-        await database.write(partial(_tell_destroyed, named=named))
+        await database.write(partial(tell_destroyed, name=name, fact=fact))
         # CRASH: told, and its bytes are there; the same command ends them, and tells it twice.
         destroy_key(folder, kind, version)
-
-
-def _tell_rotated(connection: Connection, named: tuple[str, Fact]) -> None:
-    """Owe the ledger a rotation, unless a node was quicker to say that there is a new key."""
-    name, fact = named
-    if _said(connection, name) is None:
-        enter_now(connection, Found.KEY, name, KeyEvent.ROTATED.value, fact)
-
-
-def _tell_destroyed(connection: Connection, named: tuple[str, Fact]) -> None:
-    """Owe the ledger the end of a key, in the words of its beginning if it was told of that."""
-    name, fact = named
-    said = _said(connection, name)
-    fact = fact if said is None else Fact(json.loads(said))
-    enter_now(connection, Found.KEY, name, KeyEvent.DESTROYED.value, fact)
-
-
-def _said(connection: Connection, name: str) -> str | None:
-    same = (entered.c.kind == Found.KEY.value) & (entered.c.name == name)
-    return connection.execute(select(entered.c.value).where(same)).scalar()
 
 
 def _named(deployment: Deployment, kind: KeyKind, version: int) -> tuple[str, Fact]:
@@ -212,9 +189,8 @@ async def _check_unused(token_keys: SqlTokenKeys, version: int) -> None:
 
 @asynccontextmanager
 async def _opened(deployment: Deployment) -> AsyncIterator[tuple[Database, SqlTokenKeys]]:
-    url = deployment.database_url
-    address = config.read_secret(url) if isinstance(url, Secret) else url
-    database = await asyncio.to_thread(Database, address)
+    url = config.read_reference(deployment.database_url)
+    database = await asyncio.to_thread(Database, url)
     try:
         yield database, SqlTokenKeys(database, partial(load_keys, deployment.keys_path))
     finally:
