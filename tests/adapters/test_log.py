@@ -256,6 +256,33 @@ class TestGrowth:
             with pytest.raises(LedgerUnavailable, match=r"first 5 entries .* not what they were"):
                 await attempt
 
+    async def test_what_others_made_longer_is_not_taken_for_what_was_seen(
+        self, database: Database
+    ) -> None:
+        await grow(database, FULL + 5)  # as others did, after the database was set back
+        ledger = SqlLedger(database, seen=Frontier().append([bytes(32)] * 5))
+        for _ in range(3):
+            await ledger.append(receipt())  # before anybody has looked
+        for attempt in (ledger.check(), ledger.settle(), ledger.append(receipt()), ledger.leave()):
+            with pytest.raises(LedgerUnavailable, match=r"first 5 entries .* not what they were"):
+                await attempt
+        assert ledger.seen.size == 5
+        assert (await seen_by(database)).size == FULL + 8
+
+    async def test_who_found_another_log_appends_once_it_is_the_same_again(
+        self, database: Database
+    ) -> None:
+        await grow(database, 6)
+        ledger = SqlLedger(database, seen=root_frontier(log_to(6), 5))
+        swap = "UPDATE entries SET leaf = :leaf WHERE leaf_index = 2"
+        await run(database, swap, leaf=bytes(32))
+        for attempt in (ledger.settle(), ledger.append(receipt())):
+            with pytest.raises(LedgerUnavailable, match=r"first 5 entries .* not what they were"):
+                await attempt
+        await run(database, swap, leaf=numbered(2, 3)[0].leaf)
+        await ledger.settle()
+        assert await ledger.append(receipt()) == 6
+
     @pytest.mark.parametrize(
         "statement",
         [

@@ -103,7 +103,8 @@ class SqlLedger:
         self._salt = salt or Salts()
         self.node = secrets.token_hex(8)
         self._seen = seen  # what the log is known to begin with
-        self._own = seen  # as it was after our last append, if that was committed
+        self._own = seen  # as it was after our last append to that, if it was committed
+        self._is_other = False  # whether it was found not to begin with what was seen
         self._open = Open()
 
     @property
@@ -211,24 +212,36 @@ class SqlLedger:
         denials = use_once(connection, [item.condition for item in items], denials)
         due = take_owed(connection, self._salt)
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
-        self._own = extend(connection, before, [*due, *met], self.node)
+        after = self._extend(connection, before, [*due, *met])
         # CRASH, or a failed commit: the log is as it was, and `seen` is not changed before
         # another transaction has read what there is.
-        indices = iter(range(before.size + len(due), self._own.size))
+        indices = iter(range(before.size + len(due), after.size))
         return [next(indices) if denial is None else denial for denial in denials]
 
     def _lock(self, connection: Connection) -> Frontier:
         """Take the log for this transaction.
 
         What others appended is not looked at here, for that would cost more than the append: it is
-        `seen` once `settle` has found that they only added to what was.
+        `seen` once `settle` has found that they only added to what was; once it has found that they
+        did not, nothing more is appended to it.
         """
         found = read_frontier(connection, lock=True)
-        if found.size <= self._seen.size and found != self._seen:
+        if self._is_other or (found.size <= self._seen.size and found != self._seen):
             check_growth(connection, self._seen, found)
         if found == self._own:
             self._seen = found
         return found
+
+    def _extend(
+        self, connection: Connection, before: Frontier, written: Sequence[Written]
+    ) -> Frontier:
+        """Extend the log, which is as `_lock` gave it."""
+        after = extend(connection, before, written, self.node)
+        # INVARIANT: what was seen begins with what was seen before. Of an append to what others
+        # appended nobody knows yet: had that been another log, it would be seen from now on.
+        if before == self._seen:
+            self._own = after
+        return after
 
     def _check(self, connection: Connection) -> None:
         seen = self._seen  # before the log is looked at, which others go on with
@@ -239,7 +252,12 @@ class SqlLedger:
     def _is_due(self, connection: Connection, view: View) -> bool:
         # Also the time to look whether other nodes have only added to what we saw.
         seen, now = self._seen, read_frontier(connection)
-        check_growth(connection, seen, now)
+        try:
+            check_growth(connection, seen, now)
+        except LedgerUnavailable:
+            self._is_other = True
+            raise
+        self._is_other = False
         if self._seen is seen:  # the thread that writes has not gone on meanwhile
             self._seen = now
         return is_due(connection, self.node, view)
@@ -248,7 +266,7 @@ class SqlLedger:
         before = self._lock(connection)
         due = take_owed(connection, self._salt)
         written = [write_entry(each, self._salt()) for each in how(connection, self.node, view)]
-        self._own = extend(connection, before, [*due, *written], self.node)
+        self._extend(connection, before, [*due, *written])
 
     async def _read(self, work: Callable[[Connection], _Result]) -> _Result:
         try:
