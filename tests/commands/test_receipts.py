@@ -30,7 +30,7 @@ from tests.ledger.exhibits import (
     receipt,
 )
 from tests.ledger.logs import ORIGIN, checkpoint_of, entries_of, log_of, signer_of, witness_of
-from tests.ledger.test_page import check_page
+from tests.test_html import check_page
 from withhold.commands import ledger
 from withhold.commands.receipts import UNWITNESSED
 from withhold.commands.service import Refused, Unreachable

@@ -24,7 +24,7 @@ from tests.ledger.exhibits import (
     receipt,
 )
 from tests.ledger.logs import ORIGIN
-from tests.ledger.test_page import HOSTILE, Reader, check_page
+from tests.test_html import HOSTILE, Reader, check_page
 from withhold.digest import digest_of
 from withhold.ledger.certificate import (
     ENDINGS,

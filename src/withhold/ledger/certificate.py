@@ -8,11 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Final
 
-from withhold.ledger.entry import EntryType, Json
-from withhold.ledger.facts import Facts, Proved
-from withhold.ledger.lines import print_base64
-from withhold.ledger.note import parse_note
-from withhold.ledger.page import (
+from withhold.html import (
     Html,
     code,
     heading,
@@ -22,7 +18,12 @@ from withhold.ledger.page import (
     table,
     terms,
 )
+from withhold.ledger.entry import EntryType, Json
+from withhold.ledger.facts import Facts, Proved
+from withhold.ledger.lines import print_base64
+from withhold.ledger.note import parse_note
 from withhold.ledger.receipt import DISCLOSED, Ending
+from withhold.ledger.style import STYLE
 from withhold.names import Digest
 
 TREATMENTS: Final = {
@@ -85,6 +86,7 @@ def write_certificate(facts: Facts, *, file: str, digest: Digest) -> str:
     title = f"Certificate of receipt {facts.first.public['receipt']}"
     return page(
         title,
+        STYLE,
         [
             paragraph(
                 "Confidential: it names an order. This page repeats in words what the file"

@@ -1,6 +1,5 @@
 """HTML: a report's JSON as one page that stands alone. Pure.
 
-No script, no font, nothing that is fetched; the policy in its head allows the one style there is.
 Every table has a caption and named rows and columns, and every chart is beside its table. All text
 that comes from the document is escaped, whatever it is.
 """
@@ -9,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
+from withhold.html import code, heading, listing, page, paragraph, terms
 from withhold.names import Category
 from withhold.report.chart import Bar, bars
 from withhold.report.document import INTERNAL, Json
 from withhold.report.measures import MEANINGS, Measure
-from withhold.report.style import POLICY, STYLE
+from withhold.report.style import STYLE
 from withhold.report.table import show_value
 
 HIDDEN: Final = "not shown"
@@ -110,41 +110,19 @@ def write_html(document: Json) -> str:
     """Write a report as an HTML page; encode it as UTF-8."""
     cells = _Cells(document)
     title = f"Transparency report of {document['deployment']}"
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}</style>",
-            "</head>",
-            "<body>",
-            "<header>",
-            *_banner(document),
-            f"<h1>{escape(title)}</h1>",
-            *_lead(document),
-            "</header>",
-            "<main>",
-            *_orders(cells),
-            *_disclosed(cells),
-            *_withheld(cells),
-            *_operations(cells),
-            *_method(document, cells),
-            "</main>",
-            "</body>",
-            "</html>",
-            "",
-        ]
+    body = (
+        *_orders(cells),
+        *_disclosed(cells),
+        *_withheld(cells),
+        *_operations(cells),
+        *_method(document, cells),
     )
+    return page(title, STYLE, body, above=_banner(document), below=_lead(document))
 
 
 def _banner(document: Json) -> Iterator[str]:
     if document["audience"] == INTERNAL:
-        yield f'<p class="banner">{INTERNAL}: exact counts, not for publication.</p>'
+        yield paragraph(f"{INTERNAL}: exact counts, not for publication.", "banner")
 
 
 def _lead(document: Json) -> Iterator[str]:
@@ -154,10 +132,10 @@ def _lead(document: Json) -> Iterator[str]:
         f"{_time(period['until'])}; as of {_time(document['as_of'])}.</p>"
     )
     if document["countries"]:
-        yield f"<p>Of these countries only: {escape(', '.join(document['countries']))}.</p>"
+        yield paragraph(f"Of these countries only: {', '.join(document['countries'])}.")
     form = document["form"]
     if "paragraph" in form:
-        yield f"<p>{escape(form['paragraph'])}: {escape(form['structure'])}.</p>"
+        yield paragraph(f"{form['paragraph']}: {form['structure']}.")
         yield "<ul>"
         for each in form["conditions"]:
             met = "met" if each["met"] else "<strong>not met</strong>"
@@ -167,7 +145,7 @@ def _lead(document: Json) -> Iterator[str]:
 
 def _orders(cells: _Cells) -> Iterator[str]:
     measures = [measure for measure in _ORDERS if cells.has(measure)]
-    yield "<h2>Orders and people</h2>"
+    yield heading("Orders and people")
     charted = [m for m in measures if cells.has_row([m], cells.top)]
     if charted:
         rows = [cells.bar(MEANINGS[m].title, m) for m in charted if m is not _M.PEOPLE_AFFECTED]
@@ -178,7 +156,7 @@ def _orders(cells: _Cells) -> Iterator[str]:
 def _disclosed(cells: _Cells) -> Iterator[str]:
     if not cells.has(_M.DISCLOSURES_MADE):
         return
-    yield "<h2>What was disclosed</h2>"
+    yield heading("What was disclosed")
     rows = [cells.bar(MEANINGS[measure].title, measure) for measure in _FIELDS]
     yield from _figure("fields", f"Fields, in all disclosures: {_name(cells.top)}", rows)
     yield from _tables(cells, "Fields", _FIELDS)
@@ -190,7 +168,7 @@ def _withheld(cells: _Cells) -> Iterator[str]:
     found = [(measure, column) for measure, column in _BY_REASON if cells.has(measure)]
     if not found:
         return
-    yield "<h2>What was withheld, and why</h2>"
+    yield heading("What was withheld, and why")
     for measure, column in found:
         meaning = MEANINGS[measure]
         rows = [cells.bar(reason, measure, reason) for reason in cells.reasons(measure)]
@@ -211,32 +189,26 @@ def _withheld(cells: _Cells) -> Iterator[str]:
 def _operations(cells: _Cells) -> Iterator[str]:
     if not cells.has(_M.FREEZES):
         return
-    yield "<h2>Refused requests and freezes</h2>"
+    yield heading("Refused requests and freezes")
     body = [[code, cells.text(_M.REFUSALS, _ALL, code)] for code in cells.reasons(_M.REFUSALS)]
     if body:
         yield from _table(f"Refusals: {MEANINGS[_M.REFUSALS].says}.", ["code", "refusals"], body)
     says = MEANINGS[_M.FREEZES].says
-    yield f"<p>Of {escape(says)}: {escape(cells.text(_M.FREEZES, _ALL))}.</p>"
+    yield paragraph(f"Of {says}: {cells.text(_M.FREEZES, _ALL)}.")
 
 
 def _method(document: Json, cells: _Cells) -> Iterator[str]:
-    yield "<h2>How it was counted</h2>"
-    yield "<ul>"
-    for note in document["notes"]:
-        yield f"<li>{escape(note['says'])}</li>"
-    yield "</ul>"
-    yield "<dl>"
-    for measure, meaning in MEANINGS.items():
-        if cells.has(measure):
-            yield f"<dt>{escape(meaning.title)}</dt><dd>{escape(meaning.says)}</dd>"
-    yield "</dl>"
+    yield heading("How it was counted")
+    yield listing(note["says"] for note in document["notes"])
+    counted = [meaning for measure, meaning in MEANINGS.items() if cells.has(measure)]
+    yield terms((meaning.title, meaning.says) for meaning in counted)
     log = document["log"]
-    yield "<h2>What it was computed over</h2>"
-    yield f"<p>The ledger's first {log['size']} entries, by {escape(document['software'])}.</p>"
+    yield heading("What it was computed over")
+    yield paragraph(f"The ledger's first {log['size']} entries, by {document['software']}.")
     if log["root"]:
         yield f"<p>Root of its tree: <code>{escape(log['root'])}</code></p>"
     if log["checkpoint"]:
-        yield f"<pre>{escape(log['checkpoint'])}</pre>"
+        yield code(log["checkpoint"])
 
 
 def _tables(cells: _Cells, title: str, measures: Sequence[Measure]) -> Iterator[str]:

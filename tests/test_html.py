@@ -3,9 +3,7 @@ import re
 from base64 import b64encode
 from html.parser import HTMLParser
 
-from withhold.ledger.page import (
-    POLICY,
-    STYLE,
+from withhold.html import (
     Html,
     code,
     heading,
@@ -15,6 +13,8 @@ from withhold.ledger.page import (
     table,
     terms,
 )
+from withhold.ledger.style import STYLE
+from withhold.report import style as report
 
 HOSTILE = "<script>alert('x')</script>\"&amp;</pre>"
 VOID = {"meta"}
@@ -59,14 +59,23 @@ def check_page(text: str) -> Reader:
 
 
 def test_a_page_fetches_and_runs_nothing() -> None:
-    text = page("A title", [paragraph("words")])
+    text = page("A title", STYLE, [paragraph("words")])
     check_page(text)
     digest = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     assert f"<style>{STYLE}</style>" in text
-    assert f"style-src 'sha256-{digest}'" in POLICY
-    assert POLICY.startswith("default-src 'none';")
-    assert "url(" not in STYLE
-    assert "@import" not in STYLE
+    (policy,) = [
+        value for _, value in check_page(text).attributes if value and "default-src" in value
+    ]
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    for style in (STYLE, report.STYLE):
+        assert "url(" not in style
+        assert "@import" not in style
+
+
+def test_what_stands_around_the_title_is_above_the_body() -> None:
+    text = page("A title", "", ["body"], above=["over"], below=["under"])
+    header = "<header>\nover\n<h1>A title</h1>\nunder\n</header>\n<main>\nbody\n</main>"
+    assert header in text
 
 
 def test_all_text_is_escaped() -> None:
@@ -79,7 +88,7 @@ def test_all_text_is_escaped() -> None:
         terms([(HOSTILE, HOSTILE)]),
         table(HOSTILE, [HOSTILE], [(HOSTILE, HOSTILE, 7), (3, HOSTILE)]),
     ]
-    reader = check_page(page(HOSTILE, pieces))
+    reader = check_page(page(HOSTILE, STYLE, pieces))
     assert reader.text.count(HOSTILE) == 2 + len(pieces) + 1 + 4
 
 

@@ -1,4 +1,4 @@
-"""Pages: HTML that stands alone, without scripts, and reads as well on paper. Pure.
+"""HTML: pages that stand alone, without scripts. Pure.
 
 Nothing is fetched and nothing can run: the policy in the head allows the one style there is. All
 text is escaped here, whatever it is; what is put together from these pieces is not escaped again.
@@ -8,63 +8,38 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Final, NewType
+from typing import NewType
 
 Html = NewType("Html", str)  # escaped, and ready to stand in a page
 
-STYLE: Final = """
-:root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fff; --soft: #555560; --line: #c9c9d1; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #ececf1; --paper: #17171b; --soft: #b0b0bc; --line: #45454f; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem; max-width: 52rem; color: var(--ink);
-  background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { margin-bottom: 0; line-height: 1.2; }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-caption { color: var(--soft); text-align: left; padding-bottom: .4rem; }
-.notice { border: 2px solid var(--ink); padding: .75rem 1rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left;
-  vertical-align: top; }
-tbody th { font-weight: normal; }
-td.count { text-align: right; font-variant-numeric: tabular-nums; }
-dt { font-weight: bold; }
-dd { margin: 0 0 .5rem 1.5rem; }
-pre { white-space: pre-wrap; border-left: 3px solid var(--line); padding-left: .75rem; }
-@media print {
-  :root { --ink: #000; --paper: #fff; --soft: #333; --line: #999; }
-  body { padding: 0; max-width: none; font-size: 9.5pt; }
-  h2 { break-after: avoid; }
-  tr, dd, li, pre { break-inside: avoid; }
-  thead { display: table-header-group; }
-}
-"""
 
-# Source: Content Security Policy Level 3 §2.3.1, hash-source.
-POLICY: Final = (
-    "default-src 'none'; style-src 'sha256-"
-    + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    + "'; base-uri 'none'; form-action 'none'"
-)
-
-
-def page(title: str, body: Iterable[Html]) -> str:
-    """Give a page; encode it as UTF-8."""
+def page(
+    title: str,
+    style: str,
+    body: Iterable[str],
+    *,
+    above: Iterable[str] = (),
+    below: Iterable[str] = (),
+) -> str:
+    """Give a page; encode it as UTF-8. `above`, `below`: what stands around its title, as HTML."""
     lines = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(_policy(style))}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="referrer" content="no-referrer">',
         f"<title>{escape(title)}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{style}</style>",
         "</head>",
         "<body>",
-        "<main>",
+        "<header>",
+        *above,
         f"<h1>{escape(title)}</h1>",
+        *below,
+        "</header>",
+        "<main>",
         *body,
         "</main>",
         "</body>",
@@ -121,3 +96,9 @@ def _row(row: Sequence[str | int]) -> str:
         for cell in rest
     )
     return f'<tr><th scope="row">{escape(str(first))}</th>{cells}</tr>'
+
+
+def _policy(style: str) -> str:
+    """Allow this style, and nothing else. Source: Content Security Policy Level 3 §2.3.1."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
