@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from tests.proxy.plane import ACCOUNT, ALICE, OTHER_TOKEN, Says, plane, says
 from tests.proxy.served import request, served, talking
 from withhold.deployment.model import Limits
+from withhold.ledger.entry import Entry, EntryType
 from withhold.minimize.minimizer import Minimized, Minimizer
 
 TARGETS = {
@@ -102,6 +103,37 @@ async def test_no_more_requests_at_once_than_may_be(tmp_path: Path) -> None:
         held.set()
         assert {(await each).status_code for each in under_way} == {200}
         assert (await it.account()).status_code == 200
+
+
+async def test_what_is_sent_to_nobody_is_not_said_to_be_delivered(tmp_path: Path) -> None:
+    asked, left, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: Request) -> Response:
+        asked.set()
+        await left.wait()
+        return JSONResponse(ACCOUNT)
+
+    async with plane(tmp_path, slow) as it, served(it.app) as where:
+        append = it.parts.ledger.append
+
+        async def tells(entry: Entry, *rest: Any, **named: Any) -> int:  # noqa: ANN401 - passed on
+            index = await append(entry, *rest, **named)
+            if entry.type is EntryType.CLOSING:
+                closed.set()
+            return index
+
+        vars(it.parts.ledger)["append"] = tells
+        async with talking(where, request(f"/stores/shop/v1/accounts/{ALICE}")):
+            await asked.wait()
+        while True:
+            await asyncio.sleep(0)
+            if not where.server.server_state.connections:
+                break
+        left.set()
+        await asyncio.wait_for(closed.wait(), 5.0)
+        release, closing = await it.entries()
+        assert (release.type, release.public["outcome"]) == (EntryType.RELEASE, "disclosed")
+        assert closing.public == {"outcome": "incomplete", "size_bytes": 0}
 
 
 async def test_large_documents_are_minimized_beside_the_loop(

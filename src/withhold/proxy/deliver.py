@@ -25,7 +25,7 @@ from withhold.proxy.reply import Reply
 from withhold.proxy.stream import minimize, stream
 from withhold.proxy.target import build_target
 from withhold.proxy.warrants import Standing, check_standing
-from withhold.proxy.watch import Watch
+from withhold.proxy.watch import ClientGone, Watch
 
 PIECE_BYTES: Final = 64 * 2**10  # of a whole answer; the server's own buffer is no larger
 
@@ -174,6 +174,8 @@ async def _hand_over(
     Whoever reads slowly would else go on reading after a revocation (contract §6). What is broken
     off is shorter than its `Content-Length` says.
     """
+    if delivery.reply.is_gone():
+        raise ClientGone("the client has gone")
     if len(content) <= PIECE_BYTES:
         await delivery.reply.whole(200, headers, content)
         handed.size_bytes = len(content)

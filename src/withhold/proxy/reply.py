@@ -40,6 +40,22 @@ class Reply:
             if not message.get("more_body", False):
                 return bytes(body)
 
+    def is_gone(self) -> bool:
+        """Tell whether the client has gone already. Waits for nothing.
+
+        A server takes what is sent to nobody without a word, so it is asked before.
+        """
+        while True:
+            step = self._receive().__await__()
+            try:
+                next(step)
+            except StopIteration as told:
+                if told.value["type"] == "http.disconnect":
+                    return True
+            else:
+                step.close()
+                return False
+
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send an answer that is all there."""
         await self._start(status, [*headers, ("Content-Length", str(len(body)))])

@@ -30,6 +30,7 @@ from withhold.proxy.handler import Room, bundle_in_force
 from withhold.proxy.log import Line
 from withhold.proxy.reply import Reply
 from withhold.proxy.warrants import check_standing, renew_standing
+from withhold.proxy.watch import ClientGone
 from withhold.warrant.model import NamedField, Warrant
 from withhold.warrant.reveal import (
     MAX_DOCUMENT_BYTES,
@@ -199,6 +200,8 @@ async def _send(
     headers = [*disclosure.headers(_JSON), ("Content-Digest", str(sent.digest))]
     ending, size_bytes = Ending.INCOMPLETE, 0
     try:
+        if reply.is_gone():
+            raise ClientGone("the client has gone")
         await reply.whole(200, headers, body)
         ending, size_bytes = Ending.COMPLETE, len(body)
     finally:
