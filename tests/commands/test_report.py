@@ -3,16 +3,16 @@
 import asyncio
 import json
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from tests.commands.listening import Quiet, listening
 from tests.control.test_report import NOW, ledger_of
 from tests.report.day import a_day
 from tests.running import Done, run
@@ -34,7 +34,7 @@ class Service:
 
 @contextmanager
 def serving(service: Service) -> Iterator[None]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
             assert asked.path == "/report"
@@ -47,18 +47,8 @@ def serving(service: Service) -> Iterator[None]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as service.url:
+        yield
 
 
 async def _report(query: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from withhold.adapters.copies import read_files
-from withhold.commands import receipts
+from withhold.commands import exhibit, receipts
 from withhold.commands.acceptance import accept
 from withhold.commands.mirror import export
 from withhold.commands.options import add_config, add_json
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(title="what to do", metavar="VERB", required=True)
     _add_verify(kinds)
     receipts.add_arguments(kinds)
+    exhibit.add_arguments(kinds)
     _add_export(kinds)
     accepting = kinds.add_parser("accept", help="serve a database that was set back on purpose")
     accepting.add_argument(
@@ -88,7 +89,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     log = log_keys(arguments)
     keys = Keys(origin_of(arguments, log), log, witness_keys(arguments))
     if arguments.copy.is_file():
-        return receipts.verify_file(arguments, keys, trusted(arguments))
+        return exhibit.verify_file(arguments, keys, trusted(arguments))
     if arguments.body is not None:
         raise BadRequest("`--body` is for the proof of one receipt, and this is a copy")
     found = verify_copy(read_files(arguments.copy), keys, trusted(arguments))

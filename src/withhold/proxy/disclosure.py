@@ -136,7 +136,7 @@ class Clerk:
         """Make the entry of what became of a stream. Raises: LedgerUnavailable."""
         stream = (disclosure.id, released_of(disclosure.allowlist, sent))
         closing = self._closing(disclosure, ending, sent.size_bytes)
-        await self._append(Closing(**vars(closing) | {"stream": stream}).entry(), None)
+        await self._append(replace(closing, stream=stream).entry(), None)
 
     def close_later(self, disclosure: Disclosure, ending: Ending, size_bytes: int) -> None:
         """See to it that an entry says what became of a whole answer. Nobody waits for it."""

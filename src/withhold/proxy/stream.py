@@ -7,17 +7,16 @@ on. What goes wrong midway breaks the stream visibly; its closing entry says `in
 
 import asyncio
 import hashlib
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from withhold.digest import print_digest
 from withhold.errors import BadRequest
 from withhold.ledger.receipt import Ending
 from withhold.minimize.minimizer import Minimized, Minimizer
 from withhold.minimize.tally import Tally
-from withhold.names import Digest
 from withhold.proxy.call import NDJSON
 from withhold.proxy.disclosure import Clerk, Disclosure, Sent
 from withhold.proxy.reply import Reply
@@ -58,8 +57,7 @@ class _Progress:
         self._hash.update(part.lines)
 
     def sent(self) -> Sent:
-        digest = Digest(f"sha-256=:{b64encode(self._hash.digest()).decode()}:")
-        return Sent(self._tally, self._size_bytes, digest)
+        return Sent(self._tally, self._size_bytes, print_digest(self._hash.digest()))
 
 
 async def stream(
