@@ -1,5 +1,6 @@
 """Receipts over HTTP, on a ledger that can be made to fail."""
 
+import asyncio
 import base64
 import json
 from dataclasses import replace
@@ -192,6 +193,25 @@ async def test_those_of_one_warrant_are_listed() -> None:
     page = await plane.get(f"{R}?warrant={WARRANT}&since=2&limit=2")
     assert (indices(page), page["next"]) == ([2, 4], 7)
     assert (await plane.get(f"{R}?warrant=W-3"))["receipts"] == []
+
+
+async def test_one_long_reading_goes_on_at_a_time(
+    plane: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[int] = []
+    find_warrant = plane.ledger.find_warrant
+
+    async def watched(warrant: WarrantId, since: int, limit: int) -> Any:  # noqa: ANN401 - as the ledger
+        under_way.append(0)
+        assert len(under_way) == 1, "another one is under way"
+        await asyncio.sleep(0)
+        under_way.clear()
+        return await find_warrant(warrant, since, limit)
+
+    monkeypatch.setattr(plane.ledger, "find_warrant", watched)
+    paths = [f"{R}?warrant={WARRANT}", f"{R}/{HANDLE}"]
+    for answer in await asyncio.gather(*(plane.ask("GET", path) for path in paths * 3)):
+        assert answer.status_code == 200
 
 
 # --- Sealed parts ---

@@ -1,7 +1,10 @@
 """The report over HTTP and over a ledger that is there, page by page."""
 
+import asyncio
 import base64
+from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -9,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from tests.report.day import a_day
 from tests.report.logs import DAY, Log, instant
@@ -20,6 +24,7 @@ from withhold.deployment.model import CallerEntry
 from withhold.errors import BadRequest, LedgerUnavailable
 from withhold.kinds.instant import Instant
 from withhold.ledger.entry import Entry, EntryType
+from withhold.ledger.tree import Frontier
 from withhold.names import CallerName, Role
 from withhold.ports import Ledger
 from withhold.report.document import Source, make_document
@@ -104,20 +109,46 @@ async def test_a_query_is_refused_before_anything_is_read() -> None:
         await make(ledger, ("bands", "7"))
 
 
+@dataclass
+class Parts:
+    ledger: Ledger
+    software: str = "withhold 0.1.0"
+    office: object = type("Office", (), {"deployment": "example"})
+
+    def now(self) -> Instant:
+        return NOW
+
+
+async def test_one_is_made_at_a_time() -> None:
+    ledger = await ledger_of(a_day())
+    under_way: list[int] = []
+
+    class Watched(MemoryLedger):
+        async def frontier(self) -> Frontier:
+            under_way.append(0)
+            return await ledger.frontier()
+
+        async def read(self, since: int, limit: int, *, sealed: bool = False) -> Any:  # noqa: ANN401 - as the ledger
+            assert len(under_way) == 1, "another one has begun"
+            await asyncio.sleep(0)
+            found = await ledger.read(since, limit, sealed=sealed)
+            under_way.clear()
+            return found
+
+    parts = Parts(Watched(ledger._database))
+    handler, _ = routes(cast("ControlParts", parts))["/report"]["GET"]
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "query_string": urlencode(PERIOD).encode()}
+    made = await asyncio.gather(*(handler(Request(scope, receive), AUDITOR) for _ in range(3)))
+    assert len({bytes(each.body) for each in made}) == 1
+
+
 async def test_over_http_it_is_for_auditors_and_operators() -> None:
     ledger = await ledger_of(a_day())
-
-    class Parts:
-        software = "withhold 0.1.0"
-        office = type("Office", (), {"deployment": "example"})
-
-        def __init__(self) -> None:
-            self.ledger = ledger
-
-        def now(self) -> Instant:
-            return NOW
-
-    [(path, methods)] = routes(cast("ControlParts", Parts())).items()
+    [(path, methods)] = routes(cast("ControlParts", Parts(ledger))).items()
     handler, roles = methods["GET"]
     assert (path, roles, list(methods)) == ("/report", LOOK, ["GET"])
 

@@ -5,6 +5,7 @@ and what was withheld: before it is opened the ledger has an entry that it was, 
 is opened. So has the question whether somebody was a target: the answer is in a sealed part.
 """
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -62,6 +63,8 @@ class _Receipts:
     def __init__(self, parts: ControlParts) -> None:
         self._parts = parts
         self._ledger = parts.ledger
+        # One long reading at a time: several at once would leave disclosures no time.
+        self._turn = asyncio.Lock()
 
     async def list(self, request: Request, _caller: CallerEntry) -> Response:
         """List disclosures in the log's order: the last ones, or those from `since` on."""
@@ -94,7 +97,8 @@ class _Receipts:
                 f"the receipt is not among the first {size} entries of the log",
                 "witnesses sign once a minute; without `witnessed` it is proved now",
             )
-        orders = [each async for each in self._orders(_warrant_of(found[0]), size)]
+        async with self._turn:
+            orders = [each async for each in self._orders(_warrant_of(found[0]), size)]
         exhibit = Exhibit(
             origin=self._parts.origin,
             receipt=ReceiptId(name) if is_receipt_id(name) else None,
@@ -220,8 +224,10 @@ class _Receipts:
     async def _last(self, warrant: WarrantId | None, limit: int) -> Sequence[Logged]:
         """Give the last disclosures."""
         if warrant is not None:
-            about = self._about(warrant, 0)
-            kept = deque([each async for each in about if _type(each) in BEGINNINGS], maxlen=limit)
+            kept = deque[Logged](maxlen=limit)
+            async for each in self._about(warrant, 0):  # never all at once: a warrant may have many
+                if _type(each) in BEGINNINGS:
+                    kept.append(each)
             return tuple(kept)
         found: list[Logged] = []
         until = (await self._ledger.frontier()).size
