@@ -61,7 +61,14 @@ coverage: $(INSTALLED) ## the tests, and that they reach what they must
 
 .PHONY: test-deep
 test-deep: $(INSTALLED) ## the same properties with many more examples, and the slow tests
-	$(BIN)/python -m pytest -m 'not synapse' --hypothesis-profile=deep
+	$(BIN)/python -m pytest -m 'not synapse and not published' --hypothesis-profile=deep
+
+.PHONY: test-published
+test-published: $(INSTALLED) ## published proofs, good ones and tampered (TESTDATA=…/merkle/testdata)
+	@test -d '$(TESTDATA)/inclusion' || { \
+		echo 'error: there are no published proofs in `$(TESTDATA)`' >&2; \
+		echo 'hint: clone transparency-dev/merkle, and: make test-published TESTDATA=merkle/testdata' >&2; exit 1; }
+	WITHHOLD_MERKLE_TESTDATA='$(abspath $(TESTDATA))' $(BIN)/python -m pytest -m published tests/ledger
 
 .PHONY: test-synapse
 test-synapse: $(INSTALLED) ## the tests against a Synapse homeserver, which they install
