@@ -73,11 +73,12 @@ class _Receipts:
         limit = take_number(named, "limit", LIMIT, MAX_LIMIT)
         since = take_number(named, "since", -1, MAX_SIZE)
         warrant = WarrantId(named["warrant"]) if "warrant" in named else None
-        if since >= 0:
-            found, more = await self._first(warrant, since, limit)
-        else:
-            found, more = await self._last(warrant, limit), None
-        listed = [await self._disclosure(each) for each in found]
+        async with self._turn:
+            if since >= 0:
+                found, more = await self._first(warrant, since, limit)
+            else:
+                found, more = await self._last(warrant, limit), None
+            listed = [await self._disclosure(each) for each in found]
         return answer({"receipts": listed, "next": more})
 
     async def prove(self, request: Request, _caller: CallerEntry) -> Response:
