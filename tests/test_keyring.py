@@ -18,12 +18,9 @@ from hypothesis import strategies as st
 
 from withhold.errors import KeyUnavailable
 from withhold.keyring import (
-    TOKEN,
-    KeyEvent,
     KeyKind,
     KeyRing,
     commit_target,
-    key_entry,
     known_keys,
     ledger_keys,
     opens_target,
@@ -37,7 +34,6 @@ from withhold.keyring import (
     verifier_keys,
     wrap_key,
 )
-from withhold.ledger.entry import write_entry
 from withhold.ledger.note import print_verifier_key
 from withhold.names import Kind, WarrantId
 
@@ -133,20 +129,6 @@ def test_what_anybody_may_know_of_a_ring_is_its_versions_and_public_keys() -> No
         assert key.name == "example.test/log"
         assert known[KeyKind.LEDGER, version] == print_verifier_key(key)
         assert key.public_key == ledger_keys(RING)[version].public_key().public_bytes_raw()
-
-
-def test_the_ledger_says_of_a_key_what_is_public() -> None:
-    entry = key_entry(KeyEvent.MADE, TOKEN, "2026-11-24T00:00:00Z", key_id="abcdefgh", warrant=W1)
-    assert (entry.type, entry.at, entry.warrant) == ("key", "2026-11-24T00:00:00Z", W1)
-    nothing = {"version": None, "public_key": None}
-    assert entry.public == {"event": "made", "kind": "token", "key_id": "abcdefgh"} | nothing
-    assert entry.sealed == {}
-    entry = key_entry(
-        KeyEvent.ROTATED, KeyKind.LEDGER, "2026-11-24T00:00:00Z", version=2, public_key="vkey"
-    )
-    said = {"event": "rotated", "kind": "ledger", "version": 2, "public_key": "vkey"}
-    assert entry.public == said | {"key_id": None}
-    assert write_entry(entry, bytes(32)).public.startswith(b'{"at":')
 
 
 @given(st.text(max_size=10), st.sampled_from(Kind), st.text(max_size=20))

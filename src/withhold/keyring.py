@@ -33,7 +33,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from withhold.errors import KeyUnavailable
 from withhold.kinds.token import KEY_SIZE_BYTES
-from withhold.ledger.entry import Entry, EntryType
 from withhold.ledger.note import Signer, VerifierKey, print_verifier_key
 from withhold.names import WarrantId
 
@@ -53,9 +52,6 @@ class KeyKind(StrEnum):
     CACHE = "cache"  # authenticates what the cache holds
     LEDGER = "ledger"  # signs the ledger's checkpoints: an Ed25519 seed (RFC 8032 §5.1.5)
     COMMITMENT = "commitment"  # commits to the targets that the ledger names
-
-
-TOKEN: Final = "token"  # noqa: S105 - a kind too, to the ledger: a warrant's, in no ring
 
 
 class KeyEvent(StrEnum):
@@ -140,25 +136,6 @@ def known_keys(ring: KeyRing, origin: str) -> dict[tuple[KeyKind, int], str | No
             is_public = kind is KeyKind.LEDGER
             known[kind, version] = print_verifier_key(public[version]) if is_public else None
     return known
-
-
-def key_entry(
-    event: KeyEvent,
-    kind: str,
-    at: str,
-    *,
-    version: int | None = None,
-    public_key: str | None = None,
-    key_id: str | None = None,
-    warrant: WarrantId | None = None,
-) -> Entry:
-    """Give the ledger's entry of a key: of a ring by kind and version, of a warrant by its id.
-
-    `kind`: a `KeyKind`, or TOKEN; `at`: RFC 3339 in UTC; `public_key`: a vkey.
-    """
-    public = {"event": event.value, "kind": str(kind), "version": version}
-    named = {"key_id": key_id, "public_key": public_key}
-    return Entry(EntryType.KEY, at, {**public, **named}, warrant=warrant)
 
 
 def commit_target(ring: KeyRing, warrant: WarrantId, kind: str, value: str) -> str:

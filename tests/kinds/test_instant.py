@@ -11,6 +11,7 @@ from withhold.kinds.instant import (
     Instant,
     count_from,
     parse_count,
+    parse_from,
     parse_rfc3339,
     print_day,
     print_instant,
@@ -176,3 +177,10 @@ def test_a_day_is_the_day_in_utc(text: str, day: str) -> None:
     instant = parse_rfc3339(text)
     assert instant is not None
     assert print_day(instant) == day
+
+
+def test_a_day_begins_at_midnight_and_an_instant_is_itself() -> None:
+    assert parse_from("2026-01-01") == parse_rfc3339("2026-01-01T00:00:00Z")
+    assert parse_from("2026-01-01T02:00:00+02:00") == parse_from("2026-01-01")
+    for text in ("", "2026-01", "2026-02-30", "2026-01-01T", "2026-01-01T00:00:00"):
+        assert parse_from(text) is None

@@ -5,9 +5,9 @@ import json
 from tests.docs.tables import rows, words
 from tests.report.day import a_day
 from tests.report.test_document import document
+from withhold.report.document import write_json
 from withhold.report.measures import BY_REASON, MEANINGS, Measure
 from withhold.report.query import Banded, Exact
-from withhold.report.text import write_json
 
 
 def test_every_measure_is_documented_in_the_words_of_the_page() -> None:

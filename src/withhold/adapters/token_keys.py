@@ -20,19 +20,14 @@ from withhold.adapters.database import Database
 from withhold.adapters.log import owe
 from withhold.adapters.schema import read_clock_text, sequences, token_keys
 from withhold.errors import KeyUnavailable
-from withhold.keyring import (
-    TOKEN,
-    KeyEvent,
-    KeyRing,
-    key_entry,
-    unwrap_key,
-    wrap_key,
-)
+from withhold.keyring import KeyEvent, KeyRing, unwrap_key, wrap_key
 from withhold.kinds.token import KEY_SIZE_BYTES, key_id
+from withhold.ledger.entry import Entry, EntryType
 from withhold.names import WarrantId
 
 MAX_REWRAPPED: Final = 256  # keys in one transaction: milliseconds, for others wait meanwhile
 
+_TOKEN: Final = "token"  # noqa: S105 - what the ledger calls this kind of key
 _IN_FORCE: Final = "encryption"  # the sequence whose last number is the version in force
 
 _Wrapped = tuple[int, bytes | None]  # version of the key it is wrapped by; None: destroyed
@@ -185,8 +180,10 @@ def destroy_key(connection: Connection, warrant: WarrantId) -> str | None:
 
 
 def _owe(connection: Connection, event: KeyEvent, warrant: WarrantId, named: str | None) -> None:
+    public = {"event": event.value, "kind": _TOKEN, "key_id": named}
+    nothing = {"version": None, "public_key": None}  # what entries of a deployment's keys say
     at = read_clock_text(connection)
-    owe(connection, key_entry(event, TOKEN, at, key_id=named, warrant=warrant))
+    owe(connection, Entry(EntryType.KEY, at, {**public, **nothing}, warrant=warrant))
 
 
 def _insert(

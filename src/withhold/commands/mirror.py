@@ -7,7 +7,7 @@ log that was rewritten is found out, and the old copy kept.
 
 import argparse
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,8 +29,6 @@ PAGE: Final = 1_024  # public parts that are asked for at once
 
 _KEEP: Final = "the copy is as it was; keep it: it shows what the log was"
 _VERIFY: Final = "`withhold ledger verify` says where; export into another folder"
-
-Read = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)

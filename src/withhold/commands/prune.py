@@ -16,7 +16,6 @@ docs/retention.md.
 
 import argparse
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -24,7 +23,7 @@ from withhold.adapters.pruning import What
 from withhold.commands.options import add_json
 from withhold.commands.service import Service, Unreachable, add_token_file, service
 from withhold.errors import BadRequest
-from withhold.kinds.instant import parse_rfc3339, print_instant
+from withhold.kinds.instant import parse_from, print_instant
 from withhold.terminal import Exit, out, out_json, table
 
 _ALL: Final = (What.SEALED, What.KEYS, What.WARRANTS)
@@ -32,7 +31,6 @@ _CHOICES: Final[Mapping[str, Sequence[What]]] = {
     **{what.value: (what,) for what in What},
     "all": _ALL,
 }
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MEANS: Final = {
     What.SEALED: "sealed parts of entries",
     What.KEYS: "token keys",
@@ -61,8 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prune batch by batch, and say how much it was."""
-    text = arguments.before
-    before = parse_rfc3339(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    before = parse_from(arguments.before)
     if before is None:
         message = "`--before` is neither a day nor a time with an offset"
         raise BadRequest(message, "such as 2024-01-01")

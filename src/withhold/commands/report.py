@@ -18,11 +18,10 @@ from urllib.parse import urlencode
 
 from withhold.commands.service import Json, add_token_file, service
 from withhold.errors import WithholdError
-from withhold.report.document import INTERNAL, VERSION
+from withhold.report.document import INTERNAL, VERSION, write_json
 from withhold.report.page import write_html
 from withhold.report.suppress import DEFAULT_THRESHOLD
 from withhold.report.table import write_csv
-from withhold.report.text import write_json
 from withhold.terminal import Exit, warn
 
 TIMEOUT_S: Final = 900.0  # a log of millions of entries is read from its beginning

@@ -25,6 +25,7 @@ _RFC3339: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))",
     re.ASCII,
 )
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DIGITS: Final = {Unit.SECONDS: 0, Unit.MILLISECONDS: 3, Unit.MICROSECONDS: 6}
 _COUNTS: Final = {unit: int("1" + "0" * digits) for unit, digits in _DIGITS.items()}  # in a second
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
@@ -52,6 +53,11 @@ def parse_rfc3339(text: str) -> Instant | None:
         offset = timedelta(hours=int(off_hour), minutes=int(off_minute))
     elapsed = local - _EPOCH - (-offset if sign == "-" else offset)
     return Instant(elapsed.days * 86_400 + elapsed.seconds, (fraction or "").rstrip("0"))
+
+
+def parse_from(text: str) -> Instant | None:
+    """Read a day, which begins at midnight UTC, or a date-time with its offset; None if neither."""
+    return parse_rfc3339(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
 
 
 def parse_count(text: str, unit: Unit) -> Instant | None:

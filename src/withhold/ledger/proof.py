@@ -15,7 +15,6 @@ from withhold.ledger.note import VerifierKey, parse_note
 from withhold.ledger.tree import HASH_BYTES, MAX_PROOF, hash_leaf, verify_inclusion
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
-SUFFIX: Final = ".tlog-proof"
 MAX_PROOF_BYTES: Final = 1_048_576
 
 _EXTRA: Final = "extra "

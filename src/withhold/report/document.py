@@ -4,6 +4,7 @@ Version 1; its members are in docs/reporting.md. Nothing in it is a target, a wa
 or a value: names of countries, instruments, categories, codes and rules, and numbers.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -118,6 +119,11 @@ def make_document(count: Count, query: Query, as_of: Instant, source: Source) ->
             if not query.countries or cell.scope.country in query.countries
         ],
     }
+
+
+def write_json(document: Json) -> str:
+    """Write a report, indented, its text as it is; encode it as UTF-8."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _values(count: Count, table: Table, form: Form, as_of: Instant) -> Mapping[Cell, Json]:

@@ -3,13 +3,12 @@
 It travels as a query string, so the command and the control plane read the same words.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from withhold.errors import BadRequest
-from withhold.kinds.instant import Instant, parse_rfc3339
+from withhold.kinds.instant import Instant, parse_from
 from withhold.report.bands import STRUCTURES
 from withhold.report.suppress import DEFAULT_THRESHOLD, LEAST_THRESHOLD, MOST_THRESHOLD
 
@@ -46,7 +45,6 @@ class Query:
     countries: frozenset[str] = frozenset()
 
 
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONCE: Final = ("from", "until", "exact", "suppress", "bands")
 
 
@@ -75,8 +73,7 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> Query:
 
 
 def _instant(named: dict[str, str], name: str) -> Instant:
-    text = named.get(name, "")
-    instant = parse_rfc3339(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+    instant = parse_from(named.get(name, ""))
     if instant is None:
         message = f"`{name}` is not a day or a date-time with its offset"
         raise BadRequest(message, "such as 2026-01-01, or 2026-01-01T00:00:00Z")
