@@ -1,5 +1,6 @@
 """Copies in memory: what is found, where, and how copies grow. Exported ones: tests/commands."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -38,6 +39,7 @@ from withhold.ledger.note import add_signatures, cosign, parse_note, sign_note
 from withhold.ledger.statements import parse_statements_path, statements_path
 from withhold.ledger.tiles import Bundle, Tile, bundles_of, print_entries
 from withhold.ledger.tree import EMPTY_ROOT, Frontier, hash_leaf
+from withhold.names import WarrantId
 
 LOG = log_over(publics_of(600))
 AT = "2099-01-02T00:00:00Z"
@@ -171,10 +173,26 @@ def test_public_parts_are_held_to_their_leaves() -> None:
         assert (found.whole, found.statements) == (256 + at, 599)
     for data, said in (
         (b"\n".join(lines[1:]), "255 lines"),
-        (b"\n".join(lines)[:-1], "whole line"),
+        (b"\n".join(lines)[:-1], "255 lines"),
+        (b"\n".join(lines) + b"{}", "whole line"),
     ):
         found = verify({**copy, "entries/001.jsonl": data})
         assert (said in messages(found), found.whole) == (True, 256)
+
+
+@pytest.mark.parametrize("path", ["tile/entries/001", "entries/001.jsonl"])
+@pytest.mark.parametrize("byte", [b"\0", b"\n"], ids=["nought", "line"])
+def test_a_file_of_nothing_takes_little_more_than_its_own_space(path: str, byte: bytes) -> None:
+    data = byte * 2**20
+    copy = {**LOG.export(600), path: data}
+    tracemalloc.start()
+    try:
+        found = verify(copy)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.whole == 256
+    assert most < 4 * len(data)
 
 
 def test_what_is_not_canonical_is_a_fault_though_its_leaf_is_right() -> None:
@@ -356,8 +374,9 @@ def test_what_the_proxy_never_does_is_a_fault(entries: tuple[Entry, ...], said: 
         (ENDED, release(1, AT, outcome="store-failed")),
         (warrant("W-1", "suspended", "suspended", AT), release(1, AT)),
         (warrant("W-2", "closed", "closed", AT), release(1, AT)),
+        (Entry(EntryType.WARRANT, AT, {"state": ["revoked"]}, {}, None, WarrantId("W-1")),),
     ],
-    ids=["closed-later", "failure", "nothing-left", "suspended", "another"],
+    ids=["closed-later", "failure", "nothing-left", "suspended", "another", "no-state"],
 )
 def test_what_the_proxy_does_is_none(entries: tuple[Entry, ...]) -> None:
     found = course(*entries)

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from withhold.errors import BadRequest, WithholdError
-from withhold.ledger.statements import MAX_BYTES
+from withhold.ledger.statements import FOLDER, MAX_BYTES
 from withhold.ledger.walk import Files
 
+_MAX_TILE_BYTES: Final = 2**24 + 2**17  # a bundle of the longest entries; a checkpoint is shorter
 STAGE: Final = ".export"  # what an export that is under way, or broke off, has written
 
 
@@ -120,8 +121,9 @@ def _reader(folder: Path) -> Callable[[str], bytes]:
         place = folder / path
         if not place.is_file():
             return b""
+        most = MAX_BYTES if path.startswith(f"{FOLDER}/") else _MAX_TILE_BYTES
         with place.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(most + 1)
 
     return read
 

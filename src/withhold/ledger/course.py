@@ -49,7 +49,7 @@ class Course:
         kind = members["type"]
         if kind in BEGINNINGS or kind == EntryType.CLOSING:
             self._see_disclosure(index, kind, members)
-        elif kind == EntryType.WARRANT and members.get("state") in _ENDED:
+        elif kind == EntryType.WARRANT and str(members.get("state")) in _ENDED:
             self._ended.setdefault(str(members.get("warrant")), index)
         elif kind == EntryType.KEY and members.get("kind") == "ledger":
             self._see_key(members)

@@ -58,9 +58,10 @@ def print_statements(lines: tuple[bytes, ...]) -> bytes:
 
 def parse_statements(bundle: Bundle, data: bytes) -> tuple[bytes, ...]:
     """Take a file of public parts into its lines; nothing is believed yet. Raises: Unproven."""
+    count = data.count(b"\n")  # before they are taken apart: empty ones are many in little space
+    if count != bundle.width:
+        raise Unproven(f"it has {count} lines, not {bundle.width}")
     *lines, rest = data.split(b"\n")
     if rest:
         raise Unproven("it does not end with a whole line")
-    if len(lines) != bundle.width:
-        raise Unproven(f"it has {len(lines)} lines, not {bundle.width}")
     return tuple(lines)

@@ -152,14 +152,15 @@ def parse_entries(bundle: Bundle, data: bytes) -> tuple[bytes, ...]:
     """Take a bundle's bytes apart. Raises: Unproven if there are not as many as its width says."""
     entries = list[bytes]()
     at = 0
-    while at < len(data):
+    # One more than there should be is enough: nothing but noughts would be entries without end.
+    while at < len(data) and len(entries) <= bundle.width:
         begin = at + _LENGTH_BYTES
         at = begin + int.from_bytes(data[at:begin], "big")
         if begin > len(data) or at > len(data):
             raise Unproven(f"`{bundle.path}` ends within an entry")
         entries.append(data[begin:at])
     if len(entries) != bundle.width:
-        raise Unproven(f"`{bundle.path}` has {len(entries)} entries, not {bundle.width}")
+        raise Unproven(f"`{bundle.path}` does not have {bundle.width} entries")
     return tuple(entries)
 
 
