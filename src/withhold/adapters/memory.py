@@ -1,8 +1,8 @@
 """Twins in memory of the registry, the ledger and the token keys: real ports, nothing on disk.
 
-For `demo`s, for tests, and for looking at a fault from close by: an operation, named after the
-port's method, can be told to fail before it has done anything, to fail although it has done it
-(the answer was lost), or to wait until it is let go on.
+For tests, and for looking at a fault from close by: an operation, named after the port's method,
+can be told to fail before it has done anything, to fail although it has done it (the answer was
+lost), or to wait until it is let go on.
 """
 
 import asyncio
