@@ -19,6 +19,7 @@ from tests.durable import (
     about,
     change,
     closing,
+    condition,
     endings,
     handle,
     on_database,
@@ -30,6 +31,7 @@ from tests.durable import (
 from withhold.adapters import settling
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import SqlLedger
+from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.schema import nodes
 from withhold.adapters.settling import DEAD_S, GRACE_S, Open, minute_of
 from withhold.errors import LedgerUnavailable
@@ -299,6 +301,36 @@ class TestOrphans:
         said = await whole(other)
         assert endings(said) == {handle("R-a"): "unknown", handle("R-b"): "complete"}
         assert await house.nodes() == {slow.node, other.node}
+
+    async def test_one_that_was_stopped_speaks_before_it_releases(self, house: House) -> None:
+        stopped, other = house.node(), house.node()
+        await SqlRegistry(house.databases[0]).register(registered(), change())
+        await stopped.settle()
+        await house.silence(stopped)
+        await other.settle()
+        assert await house.nodes() == {other.node}
+        assert stopped._said is not None
+        stopped._said -= DEAD_S + 1  # what it remembers is as old as what others forgot
+        await stopped.append(receipt("R-a"), condition())
+        assert await house.nodes() == {stopped.node, other.node}
+        await stopped.append(receipt("R-b"), condition())
+        # It ends here, before it has settled.
+        await house.silence(stopped)
+        await other.settle()
+        found = endings(await whole(other))
+        assert found == {handle("R-a"): "unknown", handle("R-b"): "unknown"}
+        assert await house.nodes() == {other.node}
+
+    async def test_one_that_spoke_of_late_does_not_again(self, house: House) -> None:
+        node, other = house.node(), house.node()
+        await SqlRegistry(house.databases[0]).register(registered(), change())
+        await node.append(receipt("R-a"), condition())  # the first word
+        assert await house.nodes() == {node.node}
+        await node.settle()
+        await house.silence(node)
+        await node.append(receipt("R-b"), condition())
+        await other.settle()
+        assert await house.nodes() == {other.node}
 
     async def test_who_speaks_for_itself_is_not_closed_by_itself(self, house: House) -> None:
         node = house.node()

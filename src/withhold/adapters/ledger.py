@@ -31,7 +31,16 @@ from withhold.adapters.log import (
 )
 from withhold.adapters.registry import read_freezes
 from withhold.adapters.schema import checkpoints, entries, read_clock, warrants
-from withhold.adapters.settling import Open, View, count_refusals, is_due, leave, settle
+from withhold.adapters.settling import (
+    SILENT_S,
+    Open,
+    View,
+    count_refusals,
+    is_due,
+    leave,
+    settle,
+    speak,
+)
 from withhold.adapters.used import use_once
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable, WithholdError
 from withhold.kinds.instant import Instant
@@ -106,6 +115,7 @@ class SqlLedger:
         self._own = seen  # as it was after our last append to that, if it was committed
         self._is_other = False  # whether it was found not to begin with what was seen
         self._open = Open()
+        self._said: int | None = None  # when we said that we live, by the database's clock
 
     @property
     def seen(self) -> Frontier:
@@ -193,7 +203,7 @@ class SqlLedger:
         """Enter what is owed, what minutes ended, what nodes left behind; tell that we live."""
         view = self._open.view(self._seen.size)
         if await self._read(partial(self._is_due, view=view)):
-            await self._write(partial(self._settle, view=view, how=settle))
+            self._said = await self._write(partial(self._settle, view=view, how=settle))
             self._open.settle(view)
 
     async def leave(self) -> None:
@@ -207,7 +217,10 @@ class SqlLedger:
         # First: what is read below is then as of now, however long others kept the log, and
         # nobody who revokes has to wait for those who wait for it.
         before = self._lock(connection)
-        unmet = _unmet(connection, [item.condition for item in items])
+        now, unmet = _unmet(connection, [item.condition for item in items])
+        if now is not None and (self._said is None or now.second - self._said >= SILENT_S):
+            speak(connection, self.node, now, before.size)
+            self._said = None  # `settle` says it anew, and all that there is to say
         denials = _without_second(connection, [item.written.entry for item in items], unmet)
         denials = use_once(connection, [item.condition for item in items], denials)
         due = take_owed(connection, self._salt)
@@ -260,13 +273,16 @@ class SqlLedger:
         self._is_other = False
         if self._seen is seen:  # the thread that writes has not gone on meanwhile
             self._seen = now
-        return is_due(connection, self.node, view)
+        return self._said is None or is_due(connection, self.node, view)
 
-    def _settle(self, connection: Connection, view: View, how: _Settle) -> None:
+    def _settle(self, connection: Connection, view: View, how: _Settle) -> int:
+        """Settle; gives the second of the word that says that we live."""
         before = self._lock(connection)
+        said = read_clock(connection).second
         due = take_owed(connection, self._salt)
         written = [write_entry(each, self._salt()) for each in how(connection, self.node, view)]
         self._extend(connection, before, [*due, *written])
+        return said
 
     async def _read(self, work: Callable[[Connection], _Result]) -> _Result:
         try:
@@ -302,17 +318,18 @@ def denial_of(
 
 def _unmet(
     connection: Connection, conditions: Sequence[Condition | None]
-) -> Sequence[Denied | None]:
+) -> tuple[Instant | None, Sequence[Denied | None]]:
+    """Say of each why it does not hold, and when that was looked at, if anything was."""
     named = sorted({condition.warrant for condition in conditions if condition is not None})
     if not named:
-        return [None] * len(conditions)
+        return None, [None] * len(conditions)
     # Where rows have locks, a state that was read here stays until this transaction has ended:
     # whoever revokes, revokes before or after. SQLite has one writer at a time anyway.
     locked = connection.execute(_STATES, {"named": named})
     found = {row.id: (row.digest, row.state) for row in locked}
     frozen = read_freezes(connection)
     now = read_clock(connection)  # after the locks, which may have been waited for
-    return [
+    return now, [
         None
         if condition is None
         else denial_of(condition, found.get(condition.warrant), now, frozen)

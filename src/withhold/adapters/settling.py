@@ -22,6 +22,7 @@ from withhold.ports import Refused
 
 BEAT_S: Final = 10  # between two words of a node
 DEAD_S: Final = 60  # without one
+SILENT_S: Final = DEAD_S // 2  # without one, a node says one before it releases anything
 GRACE_S: Final = 15  # after a minute, for counts that are under way
 MAX_AT_ONCE: Final = 256
 # Endings that a node remembers, of either kind; beyond it `unknown` will have to do. SQLite takes
@@ -124,6 +125,17 @@ def settle(connection: Connection, node: str, view: View) -> Sequence[Entry]:
         *_orphans(connection, now),
         *_minutes(connection, now),
     ]
+
+
+def speak(connection: Connection, node: str, now: Instant, size: int) -> None:
+    """Say that a node lives that was silent: another may have forgotten it, and all that it left.
+
+    `size`: of the log; what it is about to release comes after.
+    """
+    living = update(nodes).where(nodes.c.node == node).values(seen=now.second)
+    if connection.execute(living).rowcount == 0:
+        row = {"node": node, "seen": now.second, "settled": size}
+        connection.execute(insert(nodes).values(row))
 
 
 def leave(connection: Connection, node: str, view: View) -> Sequence[Entry]:
