@@ -64,6 +64,42 @@ async def test_what_ends_a_warrant_is_in_force_here_and_told_later(
     assert (await plane.entries())[1][1] == {"by": "caller-operate"}
 
 
+@pytest.mark.parametrize("verb", ["suspend", "revoke", "close"])
+async def test_it_does_not_wait_for_a_database_that_hangs(
+    plane: Plane, twins: MemoryDatabase, verb: str
+) -> None:
+    """As one does whose lock somebody holds: it answers in seconds, if at all."""
+    twins.held["move"] = asyncio.Event()
+    asked = asyncio.ensure_future(plane.send("POST", f"{W}/{verb}"))
+    await until(lambda: WARRANT in plane.pending.ended)
+    assert state_of(twins) is State.ACTIVE
+    twins.held["move"].set()
+    assert (await asked).status_code == 200
+    assert plane.pending.ended == {}
+
+
+async def test_a_freeze_does_not_wait_for_a_database_that_hangs(
+    plane: Plane, twins: MemoryDatabase
+) -> None:
+    twins.held["freeze"] = asyncio.Event()
+    asked = asyncio.ensure_future(plane.send("POST", "/freezes", b"{}"))
+    await until(lambda: plane.pending.frozen == {Freeze()})
+    twins.held["freeze"].set()
+    assert (await asked).status_code == 201
+    assert plane.pending.frozen == frozenset()
+
+
+async def test_whatever_else_is_asked_a_pending_revocation_holds(
+    plane: Plane, twins: MemoryDatabase
+) -> None:
+    twins.fails_before |= AWAY
+    for verb in ("revoke", "suspend", "close", "suspend"):
+        await plane.send("POST", f"{W}/{verb}")
+        assert plane.pending.ended == {WARRANT: State.REVOKED}
+    twins.fails_before.clear()
+    await until(lambda: state_of(twins) is State.REVOKED)
+
+
 async def test_one_that_persisted_although_it_failed_is_entered_once(
     plane: Plane, twins: MemoryDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -266,7 +302,7 @@ async def test_no_more_waits_than_may() -> None:
 async def test_trying_now_says_what_waits_still() -> None:
     pending, attempts = Pending(), Attempts()
     await pending.try_now()
-    pending.add("one", attempts.of("one"))
+    pending.add("one", attempts.of("one"), Freeze())
     with pytest.raises(DatabaseUnavailable, match="waits for the database still"):
         await pending.try_now()
     attempts.fault = None

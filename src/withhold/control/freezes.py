@@ -28,15 +28,16 @@ async def put_in_force(
 ) -> None:
     """Freeze this machine's nodes by file, and all nodes by the database.
 
-    What the database does not take is in force in this process, and tried until it does.
+    It is in force in this process at once; what the database does not take is tried until it does.
     Raises: DatabaseUnavailable, where one of the two failed; its message says what is frozen.
     """
     attempt = partial(registry.freeze, freeze, entry_of_freeze(act, freeze, frozen=True))
-    by_file, by_database = await asyncio.gather(
-        _fault_of(_on_disk(add_freeze, folder, freeze)), _fault_of(attempt())
-    )
-    if by_database is not None:
-        pending.add(f"freeze {freeze}", attempt, freeze)
+    with pending.holding(freeze):
+        by_file, by_database = await asyncio.gather(
+            _fault_of(_on_disk(add_freeze, folder, freeze)), _fault_of(attempt())
+        )
+        if by_database is not None:
+            pending.add(f"freeze {freeze}", attempt, freeze)
     if by_file is not None and by_database is not None:
         message = f"frozen in this process and not durable yet: {by_database.message}"
         hint = "it is tried until the database takes it; freeze the others with -c, one by one"

@@ -117,18 +117,20 @@ async def resume(office: Office, warrant: WarrantId, document: bytes, act: Act) 
 async def move(office: Office, warrant: WarrantId, to: State, act: Act) -> None:
     """Suspend, revoke or close. Asks nothing of the document: it ends access whatever it holds.
 
-    What suspends or revokes while the database takes no writes is in force in this process, and
-    told to the database as soon as that is possible; the error says so.
+    It is in force in this process at once, however long the database takes. What suspends or
+    revokes while that takes no writes, is told as soon as that is possible; the error says so.
     Raises: Denied `warrant-unknown`, `wrong-state`; DatabaseUnavailable.
     """
     entry = entry_of_move(act, warrant, to)
     attempt = partial(office.registry.move, warrant, comes_before(to), to, entry)
+    is_revoked = office.pending.ended.get(warrant) is State.REVOKED
     try:
-        await attempt()
+        with office.pending.holding((warrant, to)):
+            await attempt()
     except DatabaseUnavailable as error:
         if to is State.CLOSED:
             raise
-        if office.pending.ended.get(warrant) is not State.REVOKED:  # nothing takes its place
+        if not is_revoked:  # nothing takes its place
             office.pending.add(f"warrant {warrant}", attempt, (warrant, to))
         message = f"in force in this process and not durable yet: {error.message}"
         hint = "it is tried until the database takes it; to be sure of all nodes, freeze by file"
