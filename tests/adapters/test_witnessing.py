@@ -1,5 +1,6 @@
 """Witnessing, against a witness that does what c2sp.org/tlog-witness says one does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.durable import Durable, receipt
+from withhold.adapters import witnessing
 from withhold.adapters.witnessing import MAX_ANSWER_BYTES, WITNESS_S, Witnesses
 from withhold.deployment.model import WitnessEntry
 from withhold.errors import LedgerUnavailable, Unproven
 from withhold.ledger.checkpoint import verify_checkpoint, verify_cosignatures
-from withhold.ledger.note import KeyType, Signer, cosign, print_signatures
+from withhold.ledger.note import MAX_SIGNATURES, KeyType, Signer, cosign, print_signatures
 from withhold.ledger.tree import verify_consistency
 from withhold.ledger.witness import SIZE_TYPE, parse_request, print_size
 
@@ -40,10 +42,14 @@ class Witness:
     root: bytes = b""
     asked: list[int] = field(default_factory=list)
     says: Response | None = None  # whatever it is asked
+    times: int = 1  # how often it signs
+    never: asyncio.Event | None = None  # answers once this is set
 
     async def add_checkpoint(self, request: Request) -> Response:
         asked = parse_request(await request.body())
         self.asked.append(asked.old)
+        if self.never is not None:
+            await self.never.wait()
         if self.says is not None:
             return self.says
         checkpoint = verify_checkpoint(asked.checkpoint, ORIGIN, [LOG.verifier_key])
@@ -58,7 +64,8 @@ class Witness:
                 return Response("", 422)
         self.size, self.root = checkpoint.size, checkpoint.root
         text = asked.checkpoint.partition(b"\n\n")[0] + b"\n"
-        return Response(print_signatures([cosign(text, self.signer, TIME_S)]))
+        times = range(TIME_S, TIME_S + self.times)
+        return Response(print_signatures([cosign(text, self.signer, each) for each in times]))
 
 
 @dataclass
@@ -178,6 +185,36 @@ async def test_what_a_witness_says_otherwise_is_no_signature(
         with pytest.raises(LedgerUnavailable, match=why):
             await asking.ask()
     # Another one's signature is kept all the same.
+    assert await seen_by(durable, one, two) == {"two": 1}
+
+
+async def test_a_witness_that_signs_often_leaves_room_for_others(durable: Durable) -> None:
+    await durable.ledger.append(receipt())
+    one, two = Witness(key_of("one"), times=MAX_SIGNATURES), Witness(key_of("two"), times=50)
+    async with witnesses(durable, Clock(), one, two) as asking:
+        await asking.ask()
+    assert await seen_by(durable, one, two) == {"one": 1, "two": 1}
+
+
+async def test_a_witness_that_never_answers_keeps_nobody_from_signing(
+    durable: Durable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witnessing, "ANSWER_S", 0.05)
+    await durable.ledger.append(receipt())
+    one, two = Witness(key_of("one"), never=asyncio.Event()), Witness(key_of("two"))
+    async with witnesses(durable, Clock(), one, two) as asking:
+        with pytest.raises(LedgerUnavailable, match="`one` did not sign: it does not answer"):
+            await asking.ask()
+    assert await seen_by(durable, one, two) == {"two": 1}
+
+
+async def test_a_fault_of_ours_with_one_keeps_the_others(durable: Durable) -> None:
+    await durable.ledger.append(receipt())
+    one, two = Witness(key_of("one")), Witness(key_of("two"))
+    async with witnesses(durable, Clock(), one, two) as asking:
+        asking._seen[one.signer.verifier_key] = 2  # more than there is to prove
+        with pytest.raises(ValueError, match="does not shrink"):
+            await asking.ask()
     assert await seen_by(durable, one, two) == {"two": 1}
 
 

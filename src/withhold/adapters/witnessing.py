@@ -28,7 +28,8 @@ from withhold.ledger.witness import (
 from withhold.ports import Ledger
 
 WITNESS_S: Final = 60.0  # between two checkpoints that are put before witnesses
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 10.0  # of each step of an answer
+ANSWER_S: Final = 20.0  # of all of it
 MAX_ANSWER_BYTES: Final = 16 * 2**10
 
 
@@ -79,14 +80,12 @@ class Witnesses:
             *(self._ask_one(entry, note, frontier.size) for entry in self._entries),
             return_exceptions=True,
         )
-        cosigned, faults = note, []
+        cosigned, faults = note, list[BaseException]()
         for entry, answer in zip(self._entries, answers, strict=True):
             if isinstance(answer, bytes):
                 cosigned = add_cosignatures(cosigned, answer, [entry.key])
-            elif isinstance(answer, LedgerUnavailable):
+            else:  # of one of them; what others signed counts all the same
                 faults.append(answer)
-            elif isinstance(answer, BaseException):
-                raise answer
         if cosigned != note:
             await self._ledger.keep_checkpoint(frontier.size, cosigned)
         if faults:
@@ -117,15 +116,17 @@ class Witnesses:
         proof = await self._ledger.prove_growth(old, size)
         request = print_request(AddCheckpoint(old, proof, note))
         try:
-            async with self._client.stream(
-                "POST", f"{entry.url}/{PATH}", content=request
-            ) as response:
+            # In all: who answers byte by byte would else keep all others from being asked again.
+            async with (
+                asyncio.timeout(ANSWER_S),
+                self._client.stream("POST", f"{entry.url}/{PATH}", content=request) as response,
+            ):
                 body = bytearray()
                 async for piece in response.aiter_raw():
                     body += piece
                     if len(body) > MAX_ANSWER_BYTES:
                         raise _fault(entry, "its answer is too large")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise _fault(entry, f"it does not answer: {type(error).__name__}") from None
         return response.status_code, bytes(body)
 

@@ -72,13 +72,17 @@ def parse_cosignatures(body: bytes) -> tuple[NoteSignature, ...]:
 def add_cosignatures(note: bytes, body: bytes, keys: Collection[VerifierKey]) -> bytes:
     """Give the note with what these witnesses answered, verified; strangers' lines are left out.
 
+    Of each witness one signature: of many, as with many times, a note has no room for others'.
     Raises: Unproven if there is none of them, or one is bad.
     """
     known = {(key.name, key.id) for key in keys}
-    given = [s for s in parse_cosignatures(body) if (s.name, s.key_id) in known]
+    given: dict[tuple[str, bytes], NoteSignature] = {}
+    for each in parse_cosignatures(body):
+        if (each.name, each.key_id) in known:
+            given.setdefault((each.name, each.key_id), each)
     if not given:
         raise Unproven("the witness's answer has no signature of a known witness")
-    cosigned = add_signatures(note, given)
+    cosigned = add_signatures(note, given.values())
     verify_cosignatures(cosigned, keys)
     return cosigned
 
