@@ -53,7 +53,14 @@ def serving(service: Service) -> Iterator[None]:
 
 async def _report(query: str) -> dict[str, Any]:
     ledger = await ledger_of(a_day())
-    return await report(ledger, parse_qsl(query), NOW, deployment="example", software="0.1.0")
+    return await report(
+        ledger,
+        parse_qsl(query),
+        NOW,
+        deployment="example",
+        software="0.1.0",
+        sign=lambda frontier: f"of {frontier.size}",
+    )
 
 
 @pytest.fixture

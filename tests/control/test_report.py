@@ -44,7 +44,12 @@ async def ledger_of(log: Log) -> MemoryLedger:
 
 async def make(ledger: Ledger, *pairs: tuple[str, str]) -> dict[str, Any]:
     return await report(
-        ledger, [*PERIOD, *pairs], NOW, deployment="example", software="withhold 0.1.0"
+        ledger,
+        [*PERIOD, *pairs],
+        NOW,
+        deployment="example",
+        software="withhold 0.1.0",
+        sign=lambda frontier: f"of {frontier.size}",
     )
 
 
@@ -55,10 +60,10 @@ async def test_a_report_is_of_the_whole_log_sealed_parts_and_all() -> None:
     root = base64.b64encode(frontier.root).decode()
     found = await make(ledger, ("exact", "yes"))
     query = Query(instant(DAY), instant("2026-03-03"), Exact())
-    assert found == make_document(
-        log.count(), query, NOW, Source("example", "withhold 0.1.0", root)
-    )
-    assert found["log"] == {"size": len(log.entries), "root": root, "checkpoint": None}
+    note = f"of {len(log.entries)}"
+    source = Source("example", "withhold 0.1.0", root, note)
+    assert found == make_document(log.count(), query, NOW, source)
+    assert found["log"] == {"size": len(log.entries), "root": root, "checkpoint": note}
 
 
 async def test_a_log_of_several_pages_is_read_to_its_end() -> None:

@@ -26,6 +26,7 @@ from withhold.ledger.tiles import (
     print_entries,
     print_tile,
 )
+from withhold.ledger.tree import Frontier
 
 MAX_ENTRIES: Final = 1_024  # public parts in one answer
 MAX_ANSWER_BYTES: Final = 4 * 2**20  # of public parts, unless it is only one
@@ -109,7 +110,11 @@ async def sign_log(parts: ControlParts) -> bytes:
     """
     with suppress(LedgerUnavailable):
         await parts.ledger.settle()
-    frontier = await parts.ledger.frontier()
+    return sign_frontier(parts, await parts.ledger.frontier())
+
+
+def sign_frontier(parts: ControlParts, frontier: Frontier) -> bytes:
+    """Sign the log as it was. `frontier`: as `Ledger.frontier` gave it. Raises: KeyUnavailable."""
     signers = parts.log_signers()
     if not signers:
         raise KeyUnavailable("there is no key to sign the log with")

@@ -5,18 +5,20 @@ names the form, so a caller that asks for publication gets nothing that must not
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from withhold.control.exchange import answer, read_nothing
+from withhold.control.log import sign_frontier
 from withhold.control.parts import LOOK, ControlParts, Routes
 from withhold.deployment.model import CallerEntry
 from withhold.errors import LedgerUnavailable
 from withhold.kinds.instant import Instant
 from withhold.ledger.lines import print_base64
+from withhold.ledger.tree import Frontier
 from withhold.ports import Ledger
 from withhold.report.count import Count, add, settle
 from withhold.report.document import Source, make_document
@@ -36,7 +38,12 @@ def routes(parts: ControlParts) -> Routes:
         pairs = request.query_params.multi_items()
         async with turn:
             made = await report(
-                parts.ledger, pairs, parts.now(), deployment=deployment, software=parts.software
+                parts.ledger,
+                pairs,
+                parts.now(),
+                deployment=deployment,
+                software=parts.software,
+                sign=lambda frontier: sign_frontier(parts, frontier).decode(),
             )
         return answer(made)
 
@@ -50,11 +57,12 @@ async def report(
     *,
     deployment: str,
     software: str,
-    checkpoint: str | None = None,
+    sign: Callable[[Frontier], str],
 ) -> dict[str, Any]:
     """Make the report that a query string asks for, of the log as it is now.
 
-    `checkpoint`: a signed note to name in it, of this size. Raises: BadRequest, LedgerUnavailable.
+    `sign`: gives the signed note of the log that was counted.
+    Raises: BadRequest, LedgerUnavailable, KeyUnavailable.
     """
     query = parse_query(pairs)
     frontier = await ledger.frontier()
@@ -68,6 +76,6 @@ async def report(
         for logged in page:
             count = add(count, logged.public, logged.sealed)
     root = print_base64(frontier.root)
-    source = Source(deployment, software, root, checkpoint)
+    source = Source(deployment, software, root, sign(frontier))
     # Deciding what is not shown may take seconds, and others must be served meanwhile.
     return await asyncio.to_thread(make_document, settle(count), query, now, source)
