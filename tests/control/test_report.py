@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +24,9 @@ from withhold.control.report import PAGE, report, routes
 from withhold.deployment.model import CallerEntry
 from withhold.errors import BadRequest, LedgerUnavailable
 from withhold.kinds.instant import Instant
+from withhold.ledger.checkpoint import verify_checkpoint
 from withhold.ledger.entry import Entry, EntryType
+from withhold.ledger.note import Signer
 from withhold.ledger.tree import Frontier
 from withhold.names import CallerName, Role
 from withhold.ports import Ledger
@@ -32,6 +35,7 @@ from withhold.report.query import Exact, Query
 
 NOW: Final = instant("2026-03-04")
 PERIOD: Final = [("from", DAY), ("until", "2026-03-03")]
+KEY: Final = Signer("withhold/example", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 AUDITOR: Final = CallerEntry(CallerName("a"), bytes(32), frozenset({Role.AUDIT}), frozenset())
 
 
@@ -119,6 +123,10 @@ class Parts:
     ledger: Ledger
     software: str = "withhold 0.1.0"
     office: object = type("Office", (), {"deployment": "example"})
+    origin: str = KEY.name
+
+    def log_signers(self) -> list[Signer]:
+        return [KEY]
 
     def now(self) -> Instant:
         return NOW
@@ -165,5 +173,11 @@ async def test_over_http_it_is_for_auditors_and_operators() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://withhold.test") as client:
         answer = await client.get("/report", params=[*PERIOD, ("country", "US"), ("country", "EU")])
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == await make(ledger, ("country", "EU"), ("country", "US"))
+    found = answer.json()
+    note = found["log"].pop("checkpoint").encode()
+    signed = verify_checkpoint(note, KEY.name, [KEY.verifier_key])
+    assert signed.size == found["log"]["size"]
+    expected = await make(ledger, ("country", "EU"), ("country", "US"))
+    del expected["log"]["checkpoint"]
+    assert found == expected
     assert room.PAGE == PAGE
