@@ -95,6 +95,7 @@ export IMPORT_ALL
 .PHONY: bench
 bench: $(INSTALLED) ## the benchmarks
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.ledger
 
 .PHONY: lock
 lock: | $(BIN)/python ## resolve the locks anew (UPGRADE=1: to the newest releases)
