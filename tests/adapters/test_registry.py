@@ -186,6 +186,17 @@ async def test_freezes_are_in_force_until_exactly_they_are_lifted(durable: Durab
     assert (await durable.registry.changes(0)).freezes == {both, instrument}
 
 
+async def test_what_is_frozen_already_takes_nothing(durable: Durable) -> None:
+    for _ in range(3):
+        await durable.registry.freeze(Freeze(), change("W-freeze"))
+    await durable.registry.freeze(Freeze(SYNAPSE), change("W-store"))
+    await durable.registry.thaw(Freeze(), change("W-thaw"))
+    await durable.registry.freeze(Freeze(), change("W-again"))
+    await durable.ledger.settle()
+    said = [one["warrant"] for one in await whole(durable.ledger)]
+    assert said == ["W-freeze", "W-store", "W-thaw", "W-again"]
+
+
 async def test_nodes_that_freeze_the_same_at_once_all_do(database_url: str) -> None:
     databases = [Database(database_url, busy_timeout_s=30.0) for _ in range(3)]
     try:
@@ -196,7 +207,8 @@ async def test_nodes_that_freeze_the_same_at_once_all_do(database_url: str) -> N
             await asyncio.gather(*(node.registry.thaw(Freeze(), change()) for node in nodes))
             assert (await nodes[0].registry.changes(0)).freezes == frozenset()
         await nodes[0].ledger.settle()
-        assert len(await whole(nodes[0].ledger)) == 20 * 6
+        # Each thaw, and of each round's freezes one at least: what came later found it frozen.
+        assert 20 * 4 <= len(await whole(nodes[0].ledger)) <= 20 * 6
     finally:
         for each in databases:
             each.close()

@@ -114,8 +114,9 @@ class MemoryRegistry:
     async def freeze(self, freeze: Freeze, entry: Entry) -> None:
         """Put a freeze in force."""
         await self._database.enter("freeze")
-        self._database.freezes.add(freeze)
-        self._database.owed.append(entry)
+        if freeze not in self._database.freezes:
+            self._database.freezes.add(freeze)
+            self._database.owed.append(entry)
         self._database.leave("freeze")
 
     async def thaw(self, freeze: Freeze, entry: Entry) -> None:

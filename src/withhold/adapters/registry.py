@@ -159,6 +159,8 @@ def _registered(row: Row[Any]) -> Registered:
 
 
 def _freeze(connection: Connection, freeze: Freeze, entry: Entry) -> None:
+    if freeze in read_freezes(connection):
+        return  # whoever freezes again and again leaves revocations their space on a full disk
     owe(connection, entry)  # first: whoever freezes the same elsewhere waits here, and not fails
     _lift(connection, freeze)  # in the same transaction: there is no moment without it
     row = {"store": freeze.store or "", "instrument": freeze.instrument or ""}
