@@ -24,7 +24,7 @@ from tests.ledger.logs import ORIGIN, checkpoint_of, entries_of, log_of, signer_
 from tests.test_html import check_page
 from withhold.commands.exhibit import UNWITNESSED
 from withhold.commands.service import Refused, Unreachable
-from withhold.errors import BadRequest
+from withhold.errors import BadRequest, WithholdError
 from withhold.ledger.entry import EntryType
 from withhold.ledger.exhibit import print_exhibit
 from withhold.ledger.note import add_signatures, cosign, parse_note, print_verifier_key
@@ -67,9 +67,10 @@ def test_no_file_takes_anothers_place(served: Served, capsys: pytest.CaptureFixt
     for kept, made in ((out, page), (page, out)):
         kept.write_bytes(b"kept")
         made.unlink(missing_ok=True)
-        with pytest.raises(FileExistsError):
+        with pytest.raises(WithholdError, match="never replaced"):
             run("prove", ID, "--out", str(out))
         assert kept.read_bytes() == b"kept"
+        assert not made.exists()
     with pytest.raises(BadRequest, match="certificate"):
         run("prove", ID, "--out", "x.html")
 
@@ -154,7 +155,7 @@ def test_what_can_not_be_told_is_said(proof: Path, capsys: pytest.CaptureFixture
     [
         (("--key", VKEY, "--body", "other"), "is not the one that was released"),
         (("--key", VKEY, "--checkpoint", "other"), "blank line"),
-        (("--key", VKEY, "--checkpoint", "p.json", "--checkpoint", "other"), "blank line"),
+        (("--key", VKEY, "--checkpoint", "again", "--checkpoint", "other"), "blank line"),
         (("--key", VKEY, "--witness", WITNESS_VKEY), "cosignatures"),
         (("--key", print_verifier_key(signer_of(ORIGIN, 9).verifier_key)), "no signature of"),
         (("--key", print_verifier_key(signer_of("log.example").verifier_key)), "of another log"),
@@ -165,6 +166,7 @@ def test_a_fault_is_a_fault(
     proof: Path, capsys: pytest.CaptureFixture[str], words: Sequence[str], says: str
 ) -> None:
     (proof.parent / "other").write_bytes(b"other")
+    (proof.parent / "again").write_bytes(proof.read_bytes())
     assert run("verify", "p.json", *words) == Exit.FAULT
     said = capsys.readouterr()
     assert said.out == ""
@@ -177,6 +179,19 @@ def test_an_altered_file_is_a_fault(proof: Path, capsys: pytest.CaptureFixture[s
     proof.write_bytes(proof.read_bytes().replace(b'"state": "active"', b'"state": "closed"'))
     assert run("verify", "p.json", "--key", VKEY) == Exit.FAULT
     assert "not as the log signed it" in capsys.readouterr().err
+
+
+def test_what_may_be_no_forgery_is_said(proof: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    newer = print_verifier_key(signer_of(ORIGIN, 9).verifier_key)
+    assert run("verify", "p.json", "--key", newer) == Exit.FAULT
+    assert "hint: give --key every key that the log has had" in capsys.readouterr().err
+    proof.write_text("<!doctype html>")
+    assert run("verify", "p.json", "--key", VKEY) == Exit.FAULT
+    assert "hint: a proof is the `.json`" in capsys.readouterr().err
+    with pytest.raises(BadRequest, match="of itself it proves nothing"):
+        run("verify", "p.json", "--key", VKEY, "--checkpoint", "p.json")
+    with pytest.raises(BadRequest, match="no folder or file"):
+        run("verify", "nothing", "--key", VKEY)
 
 
 @pytest.mark.parametrize(

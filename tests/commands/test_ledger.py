@@ -114,6 +114,9 @@ def test_a_copy_is_whole_and_its_end_unproven_without_a_checkpoint(copy: Path, v
     said = verify(copy, "--key", vkey)
     assert "unproven" in said.out
     assert "all of it" in said.out
+    other = print_verifier_key(signer_of("withhold/example-trial", 5).verifier_key)
+    said = verify(copy, "--key", other)
+    assert "hint: give --key every key that the log has had" in said.out
 
 
 def test_a_checkpoint_from_elsewhere_proves_its_end(
@@ -173,7 +176,7 @@ def test_another_key_or_another_log_is_a_fault(copy: Path, vkey: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--key", "nonsense"], 2, "no file is read as a key"),
+        (["--key", "nonsense"], 2, "no file has this name"),
         (["--key", "WITNESS"], 2, "takes a log's key"),
         (["--key", "VKEY", "--witness", "VKEY"], 2, "key for cosignatures"),
         (["--key", "VKEY", "--key", "OTHER"], 2, "several names"),
@@ -181,6 +184,7 @@ def test_another_key_or_another_log_is_a_fault(copy: Path, vkey: str) -> None:
         (["--key", "VKEY", "--checkpoint", "nowhere"], 3, "no such file"),
         (["--key", "EMPTY"], 2, "no key in the file"),
         (["--key", "VKEY", "--checkpoint", "BAD"], 2, "is no checkpoint"),
+        (["--key", "VKEY", "--checkpoint", "ITS"], 2, "of itself it proves nothing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -201,6 +205,7 @@ def test_wrong_use_is_told(
         "OTHER": print_verifier_key(signer_of("log.example/other").verifier_key),
         "EMPTY": str(tmp_path / "empty"),
         "BAD": str(tmp_path / "bad"),
+        "ITS": str(copy / "checkpoint"),
     }
     done = verify(copy, *(names.get(word, word) for word in words))
     assert (done.code, done.out) == (code, "")

@@ -69,6 +69,17 @@ def test_a_receipt_is_shown_entry_by_entry(capsys: pytest.CaptureFixture[str]) -
         assert secret not in text
 
 
+@pytest.mark.usefixtures("served")
+def test_any_entry_is_shown_alone_by_its_index(capsys: pytest.CaptureFixture[str]) -> None:
+    """One of a disclosure with what belongs to it; none of this is entered in the log."""
+    assert printed(capsys, "show", "0").startswith("entry 0: warrant\n  at ")
+    assert json.loads(printed(capsys, "show", "0", "--json"))["index"] == 0
+    assert printed(capsys, "show", "3") == printed(capsys, "show", ID)
+    with pytest.raises(Refused, match="no such entry") as refused:
+        run("show", str(len(ENTRIES)))
+    assert "data plane" not in refused.value.hint
+
+
 def test_sealed_parts_are_opened_and_held_to_what_commits_to_them(
     served: Served, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,7 +110,10 @@ def test_what_was_pruned_is_not_there_to_open(
 @pytest.mark.usefixtures("served")
 def test_whether_somebody_was_a_target_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     about = ("show", ID, "--target")
-    assert printed(capsys, *about, "phone=+44 20 7946 0220").startswith("yes: one of the 1 target ")
+    assert run(*about, "phone=+44 20 7946 0220") == Exit.DONE
+    said = capsys.readouterr()
+    assert said.out.startswith("yes: one of the 1 target ")
+    assert said.err == "warning: entry 2 of the log says that you asked\n"
     assert printed(capsys, *about, f"phone={BOB.value}").startswith("no: none of the 1 target ")
     found = json.loads(printed(capsys, *about, f"phone={BOB.value}", "--json"))
     assert found == {"reading": 4, "is_target": False, "targets": 1}

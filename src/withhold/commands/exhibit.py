@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from withhold.commands.options import add_json
 from withhold.commands.service import Json, Unreachable, add_token_file, service
+from withhold.commands.trust import hint_on
 from withhold.digest import digest_of, print_digest
-from withhold.errors import BadRequest, Unproven
+from withhold.errors import BadRequest, Unproven, WithholdError
 from withhold.ledger.certificate import write_certificate
 from withhold.ledger.copy import Keys, Trusted
 from withhold.ledger.court import Verified, verify_body, verify_exhibit
@@ -84,6 +85,10 @@ def _prove(arguments: argparse.Namespace) -> int:
     content = print_exhibit(exhibit)
     certificate = write_certificate(facts, file=proof.name, digest=digest_of(content))
     # Neither takes another's place: what was once given to a court stays as it is.
+    for place in (proof, page):
+        if place.exists():
+            message = f"`{place}` is there already, and a proof is never replaced"
+            raise WithholdError(message, "name another: --out PROOF.json")
     with proof.open("xb") as file:
         file.write(content)
     with page.open("x", encoding="utf-8") as text:
@@ -119,7 +124,7 @@ def verify_file(arguments: argparse.Namespace, keys: Keys, trusted: Sequence[Tru
     except Unproven as error:
         if arguments.json:
             out_json({"verified": False, "fault": error.message})
-        complain(error)
+        complain(Unproven(error.message, error.hint or hint_on(error.message)))
         return Exit.FAULT
     if arguments.json:
         out_json(_as_json(found, keys, is_body=body is not None))

@@ -20,12 +20,12 @@ from withhold.commands.acceptance import accept
 from withhold.commands.mirror import export
 from withhold.commands.options import add_config, add_json
 from withhold.commands.service import add_token_file
-from withhold.commands.trust import add_trust, log_keys, origin_of, trusted, witness_keys
+from withhold.commands.trust import add_trust, hint_on, log_keys, origin_of, trusted, witness_keys
 from withhold.errors import BadRequest
 from withhold.ledger.copy import Keys, Verdict, verify_copy
 from withhold.ledger.findings import Finding
 from withhold.ledger.lines import print_base64
-from withhold.terminal import Exit, Ink, out, out_json, paint, printable, table
+from withhold.terminal import Exit, Ink, count, out, out_json, paint, printable, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +88,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     """Verify a copy, or have a proof verified. Raises: BadRequest, OSError."""
     log = log_keys(arguments)
     keys = Keys(origin_of(arguments, log), log, witness_keys(arguments))
-    if arguments.copy.is_file():
+    if not arguments.copy.exists():
+        raise BadRequest(f"there is no folder or file `{arguments.copy}`")
+    if not arguments.copy.is_dir():
         return exhibit.verify_file(arguments, keys, trusted(arguments))
     if arguments.body is not None:
         raise BadRequest("`--body` is for the proof of one receipt, and this is a copy")
@@ -117,6 +119,8 @@ def _described(found: Verdict) -> list[str]:
     lines = table(rows)
     lines += [f"{paint('warning:', Ink.YELLOW)} {_printed(each)}" for each in found.warnings]
     lines += [f"{paint('fault:', Ink.RED, Ink.BOLD)} {_printed(each)}" for each in found.faults]
+    hints = dict.fromkeys(filter(None, (hint_on(each.message) for each in found.faults)))
+    lines += [f"{paint('hint:', Ink.DIM)} {each}" for each in hints]
     return lines
 
 
@@ -124,7 +128,7 @@ def _whole(found: Verdict) -> str:
     size = 0 if found.checkpoint is None else found.checkpoint.size
     if not found.faults:
         return paint("all of it", Ink.GREEN)
-    return f"the first {found.whole} of {size} entries; {len(found.faults)} faults"
+    return f"the first {found.whole} of {size} entries; {count(len(found.faults), 'fault')}"
 
 
 def _shown(found: Verdict) -> str:
@@ -139,7 +143,7 @@ def _end(found: Verdict) -> str:
         return "proven"
     if found.proven:
         return f"proven up to entry {found.proven}; who holds the key can have cut off what follows"
-    return "unproven: no checkpoint from elsewhere; who holds the key can have cut it off"
+    return "unproven: no checkpoint from elsewhere agrees; who holds the key can have cut it off"
 
 
 def _time(time_s: int) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import rfc8785
 
 from withhold.commands.options import add_json
-from withhold.commands.service import Json, Unreachable, add_token_file, service
+from withhold.commands.service import Json, Service, Unreachable, add_token_file, service
 from withhold.errors import BadRequest, Unproven
 from withhold.ledger.entry import open_sealed
 from withhold.terminal import Exit, Ink, count, out, out_json, paint, printable, table, warn
@@ -28,7 +28,7 @@ def add_arguments(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "receipt",
         nargs="?",
         metavar="RECEIPT|INDEX",
-        help="a receipt's id (R-…), its handle (H-…), or an entry's index; without: list the last",
+        help="a receipt's id (R-…), its handle (H-…), or any entry's index; without: list the last",
     )
     showing.add_argument(
         "--sealed",
@@ -41,8 +41,10 @@ def add_arguments(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="ask whether this disclosure was about somebody; the log says that somebody asked",
     )
     showing.add_argument("--warrant", metavar="ID", help="list those under one warrant")
-    showing.add_argument("--since", metavar="INDEX", help="list those from this entry on")
-    showing.add_argument("--limit", metavar="N", help="list so many at most (default: 50)")
+    showing.add_argument("--since", type=int, metavar="INDEX", help="list those from this entry on")
+    showing.add_argument(
+        "--limit", type=int, metavar="N", help="list so many at most (default: 50)"
+    )
     add_json(showing)
     add_token_file(showing)
     showing.set_defaults(run=_show)
@@ -59,21 +61,38 @@ def _show(arguments: argparse.Namespace) -> int:
         raise BadRequest(f"`--{next(iter(named))}` is for lists, and a receipt was named")
     if arguments.sealed and arguments.target is not None:
         raise BadRequest("`--sealed` and `--target` are two questions")
-    path = f"/ledger/receipts/{quote(arguments.receipt, safe='')}"
+    return _show_one(arguments, f"/ledger/receipts/{quote(arguments.receipt, safe='')}")
+
+
+def _show_one(arguments: argparse.Namespace, path: str) -> int:
     if arguments.target is not None:
         return _ask(arguments, path)
     if arguments.sealed:
         return _open(arguments, path)
-    document = service(arguments).get(path)
+    asked = service(arguments)
+    document = _alone(asked, arguments.receipt) or asked.get(path)
     if arguments.json:
         out_json(document)
         return Exit.DONE
-    for entry in (*document["warrant"], *document["entries"]):
+    is_alone = "public" in document
+    for entry in [document] if is_alone else [*document["warrant"], *document["entries"]]:
         _show_entry(entry["index"], entry["public"])
     return Exit.DONE
 
 
-def _list(arguments: argparse.Namespace, named: Mapping[str, str]) -> int:
+def _alone(asked: Service, index: str) -> Json:
+    """Give an entry that is of no disclosure; None where it is of one, pruned, or not there.
+
+    `index`: as it was typed; a receipt's id is no index.
+    """
+    if not (index.isascii() and index.isdecimal()):
+        return None
+    found = asked.get(f"/ledger/entries?{urlencode({'since': index, 'limit': 1})}")["entries"]
+    is_alone = found and found[0]["public"] is not None and "receipt" not in found[0]["public"]
+    return found[0] if is_alone else None
+
+
+def _list(arguments: argparse.Namespace, named: Mapping[str, str | int]) -> int:
     query = f"?{urlencode(named)}" if named else ""
     found = service(arguments).get(f"/ledger/receipts{query}")
     if arguments.json:
@@ -149,6 +168,7 @@ def _ask(arguments: argparse.Namespace, path: str) -> int:
         out(f"yes: one of the {count(found['targets'], 'target')} of this disclosure")
     else:
         out(f"no: none of the {count(found['targets'], 'target')} of this disclosure")
+    warn(f"entry {found['reading']} of the log says that you asked")
     return Exit.DONE
 
 

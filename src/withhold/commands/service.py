@@ -23,8 +23,14 @@ DEFAULT_URL: Final = "http://127.0.0.1:8471"
 DEFAULT_DATA_URL: Final = "http://127.0.0.1:8470"
 TIMEOUT_S: Final = 10.0
 
-# What one plane says to a command that is for the other.
-_NOT_THERE: Final = ("no-such-resource", "method-not-allowed")
+# What one plane says to a command that is for the other. The right one says what is not there.
+_NOT_HERE: Final = frozenset(
+    {
+        "no resource in the catalogue has this path",
+        "only GET is answered",
+        "there is nothing here that takes this",
+    }
+)
 _OTHER_PLANE: Final = {
     "WITHHOLD_URL": "is it the data plane's address? commands ask the control plane",
     "WITHHOLD_DATA_URL": "is it the control plane's address? this asks the data plane",
@@ -181,7 +187,7 @@ def _refusal(url: str, variable: str, status: int, document: Json) -> WithholdEr
     code = printable(document["code"])
     said = document.get("detail") or document.get("title") or ""
     hint = document.get("hint") or ""
-    if not hint and code in _NOT_THERE:
+    if not hint and said in _NOT_HERE:
         hint = _OTHER_PLANE[variable]
     text = f"{code}: {printable(str(said))}" if said and said != code else code
     hints = (printable(str(hint)), _asked(url, variable))

@@ -16,6 +16,10 @@ from withhold.ledger.proof import HEADER, parse_proof
 
 _MAX_KEYS_BYTES: Final = 65_536
 
+# Faults that often have a harmless cause, as the ledger says them.
+UNKNOWN_SIGNER: Final = "has no signature of a known key"
+NO_JSON: Final = "is not JSON in UTF-8"
+
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Add `--key`, `--origin`, `--checkpoint`, `--witness`."""
@@ -66,8 +70,25 @@ def origin_of(arguments: argparse.Namespace, keys: Iterable[VerifierKey]) -> str
 
 
 def trusted(arguments: argparse.Namespace) -> tuple[Trusted, ...]:
-    """Read the checkpoints. Raises: BadRequest, OSError."""
+    """Read the checkpoints. Raises: BadRequest, OSError.
+
+    `arguments`: `checkpoint`, and `copy`, what is verified: of itself it is no proof.
+    """
+    verified = arguments.copy.resolve()
+    for path in arguments.checkpoint:
+        if path.resolve().is_relative_to(verified):
+            message = f"`{path}` is of what is verified: of itself it proves nothing"
+            raise BadRequest(message, "--checkpoint takes one that came another way, or was kept")
     return tuple(each for path in arguments.checkpoint for each in _checkpoints(path))
+
+
+def hint_on(fault: str) -> str:
+    """Say what to try before a fault is taken for a forgery, or nothing."""
+    if UNKNOWN_SIGNER in fault:
+        return "give --key every key that the log has had: one that was retired may have signed it"
+    if NO_JSON in fault:
+        return "a proof is the `.json` that `withhold ledger prove` wrote; its `.html` is none"
+    return ""
 
 
 def _keys(given: Sequence[str], kind: KeyType, wrong: str) -> tuple[VerifierKey, ...]:
@@ -76,7 +97,7 @@ def _keys(given: Sequence[str], kind: KeyType, wrong: str) -> tuple[VerifierKey,
         try:
             key = parse_verifier_key(text)
         except Unproven as error:
-            hint = "`withhold keys show` prints a log's; one that is no file is read as a key"
+            hint = "no file has this name, or it holds no keys; `withhold keys show` prints a log's"
             raise BadRequest(error.message, error.hint or hint) from None
         if key.type is not kind:
             raise BadRequest(wrong)
@@ -90,7 +111,7 @@ def _keys(given: Sequence[str], kind: KeyType, wrong: str) -> tuple[VerifierKey,
 def _texts(given: Sequence[str]) -> Iterable[str]:
     for each in given:
         path = Path(each)
-        if not path.is_file():
+        if not path.exists() or path.is_dir():  # a pipe of the shell is read, too
             yield each
             continue
         with path.open("rb") as file:
