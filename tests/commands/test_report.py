@@ -131,6 +131,17 @@ def test_bands_warn_of_conditions_that_are_not_met(service: Service, token: Path
     )
 
 
+def test_what_is_probably_not_meant_is_warned_of(service: Service, token: Path) -> None:
+    done = reported(service, token, "--format", "json", "--country", "EU", "--country", "E\x1bU")
+    assert "warning: no number is about `E" in done.err
+    assert "`EU`" not in done.err
+    assert "\x1b" not in done.err
+    service.change = {"as_of": "2026-03-02T23:59:59.999Z"}
+    assert "the period has not ended" in reported(service, token, "--format", "json").err
+    service.change = {"as_of": "2026-03-03T00:00:00Z"}
+    assert reported(service, token, "--format", "json").err == ""
+
+
 def test_forms_exclude_each_other(service: Service, token: Path) -> None:
     done = reported(service, token, "--format", "json", "--exact", "--bands", "100")
     assert (done.code, done.out) == (Exit.USAGE, "")

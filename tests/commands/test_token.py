@@ -71,7 +71,7 @@ def test_what_an_approver_signs_is_believed(folder: Path) -> None:
     ("done", "code", "message"),
     [
         ({"token": "192.0.2.7"}, Exit.USAGE, "no token of an address"),
-        ({"field": "$.a.ip"}, Exit.FAILED, "is not a resource"),
+        ({"field": "$.a.ip"}, Exit.USAGE, "is STORE/NAME:PATH"),
         ({"field": "synapse/whois:"}, Exit.FAILED, "is not a path"),
     ],
     ids=range(3),

@@ -11,7 +11,8 @@ then says INTERNAL. The period is [from, until) in UTC; what each number counts 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from withhold.report.document import INTERNAL, VERSION, write_json
 from withhold.report.page import write_html
 from withhold.report.suppress import DEFAULT_THRESHOLD
 from withhold.report.table import write_csv
-from withhold.terminal import Exit, warn
+from withhold.terminal import Exit, printable, warn
 
 TIMEOUT_S: Final = 900.0  # a log of millions of entries is read from its beginning
 FORMATS: Final[Mapping[str, Callable[[Json], str]]] = {
@@ -77,10 +78,24 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(text)  # its line ends are the format's, not the system's
+    for warning in _warnings(document):
+        warn(*warning)
+    return Exit.DONE
+
+
+def _warnings(document: Json) -> Iterator[tuple[str, str]]:
+    """Give what is probably not meant, and what to do about it."""
     for condition in document["form"].get("conditions", ()):
         if not condition["met"]:
-            warn(f"50 U.S.C. 1874(b) is not met: {condition['says']}")
-    return Exit.DONE
+            yield f"50 U.S.C. 1874(b) is not met: {condition['says']}", ""
+    until = datetime.fromisoformat(document["period"]["until"])
+    if until > datetime.fromisoformat(document["as_of"]):
+        yield "the period has not ended: its numbers may still grow", "make it again afterwards"
+    told = {cell["country"] for cell in document["cells"]}
+    for country in document["countries"] or ():
+        if country not in told:
+            said = f"no number is about `{printable(country)}`"
+            yield said, "--country takes an instrument's jurisdiction, as the policy writes it"
 
 
 def _query(arguments: argparse.Namespace) -> str:

@@ -91,7 +91,12 @@ def _sign(arguments: argparse.Namespace) -> int:
         message = f"`--minutes` is 1 to {LASTS_S // _MINUTE_S}"
         raise BadRequest(message)
     key, now = load_signer_key(arguments.key), read_clock()
-    resource, _, path = arguments.field.partition(":")
+    resource, colon, path = arguments.field.partition(":")
+    if not colon:
+        message = "`--field` is STORE/NAME:PATH"
+        raise BadRequest(
+            message, "such as 'synapse/whois:$.devices.*.sessions[*].connections[*].ip'"
+        )
     approval = Approval(
         warrant=WarrantId(arguments.warrant),
         token=arguments.token,
