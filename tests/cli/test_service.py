@@ -1,15 +1,19 @@
 """The commands that talk to a running Withhold, against one."""
 
+import gzip
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands.listening import Quiet, listening
 from tests.running import Done, Running, run, starter
 from tests.servers import free_port
-from withhold.commands.service import Service
+from withhold.commands import service
+from withhold.commands.service import Service, Unreachable
 
 CLAIMS: dict[str, Any] = {
     "instrument": "us-search-warrant",
@@ -283,3 +287,21 @@ def test_another_kind_of_server_is_told_apart(running: Running) -> None:
         token=running.starter.tokens["operator"],
     )
     assert refused(done).startswith("error: ")
+
+
+def test_an_answer_is_read_no_further_than_it_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Expanding(Quiet, BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = gzip.compress(bytes(int(self.path[1:])))
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    monkeypatch.setattr(service, "MAX_ANSWER_BYTES", 2**16)
+    with listening(Expanding) as url:
+        asking = Service(url, "token")
+        assert asking.fetch("/65536") == bytes(2**16)
+        with pytest.raises(Unreachable, match="has more than 65536 bytes"):
+            asking.fetch("/65537")

@@ -22,6 +22,7 @@ from withhold.terminal import printable
 DEFAULT_URL: Final = "http://127.0.0.1:8471"
 DEFAULT_DATA_URL: Final = "http://127.0.0.1:8470"
 TIMEOUT_S: Final = 10.0
+MAX_ANSWER_BYTES: Final = 128 * 2**20  # more than a receipt's proof, the longest that there is
 
 # What one plane says to a command that is for the other. The right one says what is not there.
 _NOT_HERE: Final = frozenset(
@@ -136,9 +137,9 @@ class Service:
                 client = self._kept
                 if client is None:
                     client = stack.enter_context(self._client(timeout_s))
-                return client.request(
-                    method, f"{self._url}{path}", content=body, headers=headers, params=params
-                )
+                url = f"{self._url}{path}"
+                answer = client.stream(method, url, content=body, headers=headers, params=params)
+                return _bounded(stack.enter_context(answer))
         except (httpx.HTTPError, httpx.InvalidURL):
             message = "the service did not answer"
         # Outside, so that no traceback shows what was sent.
@@ -146,6 +147,19 @@ class Service:
 
     def _client(self, timeout_s: float) -> httpx.Client:
         return httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False)
+
+
+def _bounded(answer: httpx.Response) -> httpx.Response:
+    """Read an answer, decoded, no further than it may go. Raises: Unreachable."""
+    body = bytearray()
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            message = f"the service's answer has more than {MAX_ANSWER_BYTES} bytes"
+            raise Unreachable(message)
+    encoding = "content-encoding"
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name != encoding]
+    return httpx.Response(answer.status_code, headers=headers, content=bytes(body))
 
 
 def service(arguments: argparse.Namespace) -> Service:
