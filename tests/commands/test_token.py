@@ -114,7 +114,9 @@ def test_says_what_the_service_says(folder: Path, service: Canned) -> None:
     assert (found.code, found.out) == (Exit.FAILED, "")
     assert "approval-used: the approval was used before" in found.err
     assert f"asked {service.url} (WITHHOLD_DATA_URL)" in found.err
-    service.say({"code": "no-such-resource", "detail": "no"}, 404)
+    service.say(
+        {"code": "no-such-resource", "detail": "there is nothing here that takes this"}, 404
+    )
     assert "is it the control plane's address?" in reveal(folder, service).err
 
 

@@ -94,9 +94,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     resource, colon, path = arguments.field.partition(":")
     if not colon:
         message = "`--field` is STORE/NAME:PATH"
-        raise BadRequest(
-            message, "such as 'synapse/whois:$.devices.*.sessions[*].connections[*].ip'"
-        )
+        raise BadRequest(message, "such as 'sample/sessions:$.sessions[*].ip', in quotes")
     approval = Approval(
         warrant=WarrantId(arguments.warrant),
         token=arguments.token,
