@@ -81,3 +81,70 @@ def test_the_shipped_configuration_is_whole() -> None:
 def test_a_wheel_ships_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "_WHEEL", tmp_path)
     assert config.shipped() == tmp_path
+
+
+# --- Callers and signers, while a node runs ---
+
+MORE = """
+[[caller]]
+name = "auditor"
+token_sha256 = "aaaac10f23c5b5bc1167bda84b833e5c057a77d2e0b2a1c0d4f9a1f0b6a6b3c1"
+roles = ["audit"]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "withhold.toml"
+    path.write_bytes((FOLDER / "withhold.toml").read_bytes())
+    return path
+
+
+def names(people: config.People) -> list[str]:
+    return [*(each.name for each in people.callers), *(each.name for each in people.signers)]
+
+
+BEFORE = ["disclosure-service", "intake-1", "approver-1"]
+
+
+def test_who_is_added_is_in_force_once_the_file_stays_as_it_is(file: Path) -> None:
+    people = config.People(config.load_deployment(file))
+    people.look()
+    assert names(people) == BEFORE
+    with file.open("a") as added:
+        added.write(MORE)
+        added.flush()
+        people.look()  # it may still be written
+        assert names(people) == BEFORE
+        added.write("# more\n")
+    people.look()
+    assert names(people) == BEFORE
+    people.look()
+    assert names(people) == ["disclosure-service", "auditor", "intake-1", "approver-1"]
+
+
+def test_who_is_taken_out_is_gone(file: Path) -> None:
+    people = config.People(config.load_deployment(file))
+    text = file.read_text()
+    file.write_text(text[: text.index("[[signer]]")])
+    for _ in range(2):
+        people.look()
+    assert names(people) == ["disclosure-service"]
+
+
+@pytest.mark.parametrize("fault", ["[[caller]]\nname = 'canary'\n", None])
+def test_a_file_at_fault_changes_nothing(
+    file: Path, fault: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = config.People(config.load_deployment(file))
+    signers = people.signers
+    if fault is None:
+        file.unlink()
+    else:
+        file.write_text(file.read_text() + fault)
+    for _ in range(4):
+        people.look()
+    assert names(people) == BEFORE
+    assert people.signers is signers
+    assert len(caplog.messages) == (fault is not None)
+    assert "canary" not in caplog.text

@@ -1,6 +1,7 @@
 """What is wrong is found before anything is served, and whatever was opened is closed."""
 
 import asyncio
+import base64
 import re
 import shutil
 import sqlite3
@@ -34,11 +35,13 @@ from withhold.errors import (
     KeyUnavailable,
     LedgerUnavailable,
 )
+from withhold.keyring import token_digest
 from withhold.kinds.instant import Instant
 from withhold.ledger.entry import Json, read_public
 from withhold.ledger.receipt import ReceiptId, handle_of
-from withhold.names import CallerName, SignerRole, StoreName
+from withhold.names import CallerName, Role, SignerRole, StoreName
 from withhold.ports import Freeze
+from withhold.starter import caller_block, signer_block
 from withhold.wiring import Plane, check, make_receipt_id, node
 
 
@@ -216,6 +219,39 @@ async def test_a_key_that_was_made_is_entered_by_a_node_that_runs(deployment: De
                 await asyncio.sleep(0.01)
     [news] = (await entries(deployment))[before:]
     assert (news["kind"], news["version"]) == ("commitment", 2)
+
+
+async def test_tokens_and_signers_change_while_a_node_runs(deployment: Deployment) -> None:
+    await check(deployment)
+    before = len(await entries(deployment))
+    token = "wh_another"
+    signer = pen("approver-new", SignerRole.APPROVE, 9).signer
+    blocks = caller_block("another", token_digest(token), [Role.AUDIT], [])
+    key = base64.b64encode(signer.public_key).decode()
+    blocks += signer_block(signer.name, signer.person, signer.role, key)
+    async with node(deployment) as found:
+        transport = httpx.ASGITransport(found.apps[Plane.CONTROL])
+        async with httpx.AsyncClient(transport=transport, base_url="http://control") as client:
+
+            async def status() -> int:
+                headers = {"Authorization": f"Bearer {token}"}
+                return (await client.get("/warrants", headers=headers)).status_code
+
+            assert await status() == 401
+            text = deployment.file.read_text()
+            deployment.file.write_text("\n".join([text, *blocks, ""]))
+            async with asyncio.timeout(3 * UPKEEP_S + 10):
+                while await status() != 200:  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.01)
+            deployment.file.write_text(text)
+            async with asyncio.timeout(3 * UPKEEP_S + 10):
+                while await status() != 401:  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.01)
+    news = [each for each in (await entries(deployment))[before:] if each["type"] == "signer"]
+    assert [(each["event"], each["name"]) for each in news] == [
+        ("added", "approver-new"),
+        ("removed", "approver-new"),
+    ]
 
 
 async def test_a_node_that_ended_leaves_nothing_to_others(deployment: Deployment) -> None:

@@ -4,6 +4,7 @@
 is wired from. What is read is parsed and checked by the pure modules that the values come from.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,9 +25,39 @@ from withhold.warrant.model import Warrant
 FOLDERS: Final = ("catalogue", "policy")
 MAX_FILE_BYTES: Final = 4 * 2**20
 
+_log: Final = logging.getLogger(__name__)
 _WHERE: Final = "run in the folder that `withhold init` made, or name one with -c"
 _WHEEL: Final = Path(__file__).parent / "shipped"
 _CLONE: Final = Path(__file__).parents[2] / "config"  # in a checkout
+
+
+class People:
+    """The callers and the signers in force: those of the deployment file, as it is now.
+
+    Tokens and signers' keys so change without stopping. What can't be read, or is at fault, changes
+    nothing; all else in the file is read when a node starts.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        """`deployment`: as it was read a moment ago."""
+        self.callers = deployment.callers
+        self.signers = deployment.signers
+        self._file = deployment.file
+        self._read = self._seen = _stamp(deployment.file)
+
+    def look(self) -> None:
+        """Read the file anew if it has changed, and not since the last look: it is whole then."""
+        before, self._seen = self._seen, _stamp(self._file)
+        if self._seen is None or self._seen != before or self._seen == self._read:
+            return
+        self._read = self._seen
+        try:
+            found = load_deployment(self._file)
+        except ConfigError as error:
+            first = error.faults[0]
+            _log.warning("callers and signers stay as they were: line %d is at fault", first.line)
+            return
+        self.callers, self.signers = found.callers, found.signers
 
 
 @dataclass(frozen=True)
@@ -160,6 +191,15 @@ def read_reference(reference: Secret | str) -> str:
 def shipped() -> Path:
     """Give the folder of the configuration that comes with Withhold."""
     return _WHEEL if _WHEEL.is_dir() else _CLONE
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """Tell one state of a file from another; None: it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _bundle_files(folder: Path) -> Iterator[tuple[str, bytes]]:

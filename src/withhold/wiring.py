@@ -45,7 +45,7 @@ from withhold.control.pending import Pending
 from withhold.control.warrants import Office
 from withhold.deployment.model import Deployment
 from withhold.errors import LedgerUnavailable, WithholdError
-from withhold.keyring import KeyRing, commit_target, ledger_keys, opens_target
+from withhold.keyring import commit_target, ledger_keys, opens_target
 from withhold.ledger.note import Signer
 from withhold.ledger.receipt import ReceiptId, print_receipt_id
 from withhold.names import WarrantId
@@ -93,6 +93,7 @@ class _Shared:
     refusals: Refusals
     token_keys: SqlTokenKeys
     pending: Pending
+    people: config.People
 
     def commit_target(self, warrant: WarrantId, target: Target) -> str:
         """Commit to a target by the newest key."""
@@ -147,8 +148,9 @@ async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared
         Refusals(ledger, read_clock),
         SqlTokenKeys(database, lambda: keys.ring, keys.reload),
         Pending(),
+        config.People(deployment),
     )
-    await _say_what_is_there(shared)
+    await enter(database, Found.BUNDLE, bundle_facts(bundle.digest, SOFTWARE))
     stack.push_async_callback(_leave, ledger, anchor)
     upkeep = Upkeep(_upkeep(shared, anchor))
     await upkeep.start()
@@ -159,25 +161,26 @@ async def _open_shared(deployment: Deployment, stack: AsyncExitStack) -> _Shared
 
 def _upkeep(shared: _Shared, anchor: Path) -> Sequence[Step]:
     """Give what is done every second. The order counts: what is flushed is then settled."""
-    said: list[KeyRing] = []
+    said: dict[Found, object] = {}  # what was found when it was last entered
 
     async def say_keys() -> None:
         ring = shared.keys.ring
-        if said != [ring]:
+        if said.get(Found.KEY) is not ring:
             facts = key_facts(ring, shared.deployment.ledger_origin)
             await enter(shared.database, Found.KEY, facts)
-            said[:] = [ring]
+            said[Found.KEY] = ring
+
+    async def say_signers() -> None:
+        await asyncio.to_thread(shared.people.look)
+        signers = shared.people.signers
+        if said.get(Found.SIGNER) is not signers:
+            await enter(shared.database, Found.SIGNER, signer_facts(signers))
+            said[Found.SIGNER] = signers
 
     async def note_anchor() -> None:
         await asyncio.to_thread(write_anchor, anchor, shared.ledger.seen)
 
-    return (shared.refusals.flush, say_keys, shared.ledger.settle, note_anchor)
-
-
-async def _say_what_is_there(shared: _Shared) -> None:
-    """Enter the bundle and the signers of this node, where the ledger says others."""
-    await enter(shared.database, Found.BUNDLE, bundle_facts(shared.bundle.digest, SOFTWARE))
-    await enter(shared.database, Found.SIGNER, signer_facts(shared.deployment.signers))
+    return (shared.refusals.flush, say_keys, say_signers, shared.ledger.settle, note_anchor)
 
 
 async def _leave(ledger: SqlLedger, anchor: Path) -> None:
@@ -187,7 +190,7 @@ async def _leave(ledger: SqlLedger, anchor: Path) -> None:
 
 
 async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
-    deployment = shared.deployment
+    deployment, people = shared.deployment, shared.people
     stores = {}
     for name, entry in deployment.stores.items():
         headers = {header: config.read_secret(each) for header, each in entry.headers.items()}
@@ -210,8 +213,8 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
         deployment=deployment.deployment,
         software=SOFTWARE,
         limits=deployment.limits,
-        callers=deployment.callers,
-        signers=lambda: deployment.signers,
+        callers=lambda: people.callers,
+        signers=lambda: people.signers,
         bundle=lambda: shared.bundle,
         registry=shared.registry,
         standing=standing,
@@ -229,7 +232,7 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
 
 
 def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
-    deployment = shared.deployment
+    deployment, people = shared.deployment, shared.people
 
     def log_signers() -> Sequence[Signer]:
         keys = ledger_keys(shared.keys.ring).values()
@@ -242,13 +245,13 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         office=Office(
             shared.registry,
             shared.bundle,
-            deployment.signers,
-            [caller.name for caller in deployment.callers],
+            lambda: people.signers,
+            lambda: [caller.name for caller in people.callers],
             deployment.deployment,
             shared.commit_target,
             shared.pending,
         ),
-        callers=deployment.callers,
+        callers=lambda: people.callers,
         files=shared.files,
         stores=frozenset(deployment.stores),
         software=SOFTWARE,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import httpx
@@ -40,8 +40,9 @@ class Parts:
     ledger: MemoryLedger
     origin: str = ORIGIN
     signers: Sequence[Signer] = (SIGNER,)
-    callers: Sequence[CallerEntry] = field(
-        default_factory=lambda: [
+
+    def callers(self) -> Sequence[CallerEntry]:
+        return [
             CallerEntry(
                 CallerName(f"caller-{role}"),
                 hashlib.sha256(role.encode()).digest(),
@@ -50,7 +51,6 @@ class Parts:
             )
             for role in Role
         ]
-    )
 
     def log_signers(self) -> Sequence[Signer]:
         return self.signers

@@ -61,7 +61,13 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     parts = Parts(ledger)  # type: ignore[arg-type]  # the one in memory has no database
     vars(parts)["pruning"] = Pruning(database)
     vars(parts)["office"] = Office(
-        SqlRegistry(database), BUNDLE, SIGNERS, [], DEPLOYMENT, lambda *_: "1.x", Pending()
+        SqlRegistry(database),
+        BUNDLE,
+        lambda: SIGNERS,
+        list,
+        DEPLOYMENT,
+        lambda *_: "1.x",
+        Pending(),
     )
     transport = httpx.ASGITransport(
         control_plane(cast("ControlParts", parts)), raise_app_exceptions=False

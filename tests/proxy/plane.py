@@ -242,7 +242,7 @@ async def plane(
         deployment=DEPLOYMENT,
         software="withhold/test",
         limits=limits,
-        callers=callers,
+        callers=lambda: callers,
         signers=signers,
         bundle=lambda: bundle,
         registry=registry,

@@ -51,7 +51,7 @@ def _route(path: str, methods: Methods, parts: ControlParts) -> Route:
     """Make a route whose handlers are called for authenticated callers of the right role only."""
 
     async def endpoint(request: Request) -> Response:
-        caller = authenticate(request.scope["headers"], parts.callers)
+        caller = authenticate(request.scope["headers"], parts.callers())
         if caller is None:
             raise Denied("unauthenticated", "a bearer token of a known caller is required")
         handler, roles = methods["GET" if request.method == "HEAD" else request.method]

@@ -32,7 +32,7 @@ class ControlParts:
     """What the control plane is made of."""
 
     office: Office
-    callers: Sequence[CallerEntry]
+    callers: Callable[[], Sequence[CallerEntry]]  # those that there are now
     files: Mapping[str, bytes]  # the bundle, as it was read
     stores: frozenset[StoreName]
     software: str

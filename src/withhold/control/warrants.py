@@ -37,8 +37,8 @@ class Office:
 
     registry: Registry
     bundle: Bundle
-    signers: Sequence[Signer]
-    callers: Collection[CallerName]
+    signers: Callable[[], Sequence[Signer]]  # those in force
+    callers: Callable[[], Collection[CallerName]]  # those that there are now
     deployment: str
     commit_target: Callable[[WarrantId, Target], str]
     pending: Pending
@@ -239,7 +239,7 @@ async def _registered(office: Office, warrant: WarrantId) -> Registered:
 
 
 def _remarks(office: Office, signed: SignedWarrant) -> tuple[str, ...]:
-    return remarks(signed.warrant, office.bundle, office.callers)
+    return remarks(signed.warrant, office.bundle, office.callers())
 
 
 def _expect(registered: Registered, state: State) -> None:
@@ -261,4 +261,4 @@ def _verify(office: Office, signed: SignedWarrant) -> ApprovedWarrant | Denial:
         names = ", ".join(f"`{name}`" for name in sorted(office.bundle.policy.instruments))
         message = "the policy has no instrument of this name"
         return Denial("no-such-instrument", message, f"there are {names}")
-    return verify_warrant(signed, office.signers, instrument, office.deployment)
+    return verify_warrant(signed, office.signers(), instrument, office.deployment)

@@ -1,7 +1,7 @@
 """The gate: how many requests are under way, in all and for each caller."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from withhold.errors import Denied
@@ -11,10 +11,10 @@ from withhold.names import CallerName
 class Gate:
     """Lets in so many at once; where there are several callers, none may have all places."""
 
-    def __init__(self, most: int, callers: int) -> None:
-        """`most`: requests at once; `callers`: how many there are to share them."""
+    def __init__(self, most: int, callers: Callable[[], int]) -> None:
+        """`most`: requests at once; `callers`: gives how many there are to share them."""
         self._most = most
-        self._most_each = most if callers <= 1 else most - most // 4
+        self._callers = callers
         self._inside = 0
         self._of_caller: Counter[CallerName] = Counter()
 
@@ -32,7 +32,8 @@ class Gate:
     @contextmanager
     def enter_as(self, caller: CallerName) -> Iterator[None]:
         """Take one of a caller's places. Raises: Denied `too-many-requests`."""
-        if self._of_caller[caller] >= self._most_each:
+        most = self._most if self._callers() <= 1 else self._most - self._most // 4
+        if self._of_caller[caller] >= most:
             raise Denied("too-many-requests")
         self._of_caller[caller] += 1
         try:

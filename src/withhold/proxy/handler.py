@@ -58,7 +58,7 @@ class Request:
 
 async def answer(room: Room, request: Request, reply: Reply, line: Line) -> None:
     """Answer one request. Raises: WithholdError, with nothing sent unless `reply.begun`."""
-    caller = authenticate(request.headers, room.parts.callers)
+    caller = authenticate(request.headers, room.parts.callers())
     if caller is None:
         raise Denied("unauthenticated")
     line.caller = caller.name

@@ -22,7 +22,7 @@ class Parts:
     deployment: str  # the name that signatures are made for
     software: str  # as receipts name it, such as `withhold/0.1.0`
     limits: Limits
-    callers: Sequence[CallerEntry]
+    callers: Callable[[], Sequence[CallerEntry]]  # those that there are now
     signers: Callable[[], Sequence[Signer]]  # those in force; the same object until they change
     bundle: Callable[[], Bundle | None]  # the one in force; None: none yet
     registry: Registry

@@ -52,7 +52,7 @@ async def answer_reveal(room: Room, scope: Scope, reply: Reply, line: Line) -> N
     """Answer `POST /reveal`, whose body is the signed approval. Raises: WithholdError."""
     if scope["path"] != PATH:
         raise Denied("no-such-resource")
-    caller = authenticate(scope["headers"], room.parts.callers)
+    caller = authenticate(scope["headers"], room.parts.callers())
     if caller is None:
         raise Denied("unauthenticated")
     line.caller = caller.name
