@@ -46,7 +46,8 @@ class Lane:
     fresh: list[Heard] = field(default_factory=list)  # since the log was last read
     registered: set[str] = field(default_factory=set)  # as was answered
     revoked: set[str] = field(default_factory=set)
-    frozen: int = 0
+    frozen: int = 0  # as was answered, of what was not frozen
+    thawed: bool = True  # as was answered, when it was last asked for
     clean: set[str] = field(default_factory=set)  # nodes that ended by themselves
     moments: Counter[str] = field(default_factory=Counter)
 
@@ -90,15 +91,17 @@ async def operate(lane: Lane) -> None:
                 lane.registered.add(warrant)
             if _is(await connection.ask("POST", f"/warrants/{warrant}/revoke"), 200):
                 lane.revoked.add(warrant)
-            lane.frozen += await _freeze(connection)
+            frozen, thawed = await _freeze(connection)
+            lane.frozen += frozen and lane.thawed
+            lane.thawed = thawed
             await asyncio.sleep(0.2)
 
 
-async def _freeze(connection: Connection) -> bool:
-    """Freeze and thaw what nobody asks for; tells whether the freeze was confirmed."""
+async def _freeze(connection: Connection) -> tuple[bool, bool]:
+    """Freeze and thaw what nobody asks for; tells of either whether it was confirmed."""
     frozen = await connection.ask("POST", "/freezes", b'{"instrument": "uk-entity-data"}')
-    await connection.ask("DELETE", "/freezes?instrument=uk-entity-data")
-    return _is(frozen, 201)
+    thawed = await connection.ask("DELETE", "/freezes?instrument=uk-entity-data")
+    return _is(frozen, 201), _is(thawed, 200)
 
 
 def _is(answer: Heard | None, status: int) -> bool:
