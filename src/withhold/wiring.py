@@ -238,7 +238,7 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         keys = ledger_keys(shared.keys.ring).values()
         return [Signer(deployment.ledger_origin, key) for key in keys]
 
-    _begin_witnessing(shared, log_signers, stack)
+    probes = {**_probes(shared, stack), **_begin_witnessing(shared, log_signers, stack)}
     folder = config.freezes_folder(deployment)
     make_folder(folder)
     return ControlParts(
@@ -255,7 +255,7 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         files=shared.files,
         stores=frozenset(deployment.stores),
         software=SOFTWARE,
-        probes=_probes(shared, stack),
+        probes=probes,
         destroy_key=shared.token_keys.destroy,
         ledger=shared.ledger,
         origin=deployment.ledger_origin,
@@ -271,15 +271,17 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
 
 def _begin_witnessing(
     shared: _Shared, signers: Callable[[], Sequence[Signer]], stack: AsyncExitStack
-) -> None:
-    """Have the deployment's witnesses sign the log, now and then."""
+) -> Mapping[str, Probe]:
+    """Have the deployment's witnesses sign the log, now and then; gives what `status` looks at."""
     entries = shared.deployment.witnesses
-    if entries:
-        witnesses = Witnesses(entries, shared.ledger, shared.deployment.ledger_origin, signers)
-        stack.push_async_callback(witnesses.aclose)
-        asking = Upkeep([witnesses.ask])  # of its own: what is not answered keeps nobody waiting
-        asking.begin()
-        stack.push_async_callback(asking.stop)
+    if not entries:
+        return {}
+    witnesses = Witnesses(entries, shared.ledger, shared.deployment.ledger_origin, signers)
+    stack.push_async_callback(witnesses.aclose)
+    asking = Upkeep([witnesses.ask])  # of its own: what is not answered keeps nobody waiting
+    asking.begin()
+    stack.push_async_callback(asking.stop)
+    return {"witnesses": witnesses.probe}
 
 
 async def _cache(deployment: Deployment, stack: AsyncExitStack) -> Cache:

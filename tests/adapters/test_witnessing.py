@@ -120,6 +120,7 @@ async def test_each_witness_signs_what_it_saw_grow(durable: Durable) -> None:
                 await durable.ledger.append(receipt())
             await asking.ask()
             assert await seen_by(durable, one, two) == {"one": size, "two": size}
+            assert await asking.probe() == "ok"
             clock.now_s += WITNESS_S
     assert one.asked == two.asked == [0, 3]
 
@@ -184,6 +185,7 @@ async def test_what_a_witness_says_otherwise_is_no_signature(
     async with witnesses(durable, Clock(), one, two) as asking:
         with pytest.raises(LedgerUnavailable, match=why):
             await asking.ask()
+        assert (await asking.probe()).startswith("the witness `one` did not sign: ")
     # Another one's signature is kept all the same.
     assert await seen_by(durable, one, two) == {"two": 1}
 
@@ -215,6 +217,7 @@ async def test_a_fault_of_ours_with_one_keeps_the_others(durable: Durable) -> No
         asking._seen[one.signer.verifier_key] = 2  # more than there is to prove
         with pytest.raises(ValueError, match="does not shrink"):
             await asking.ask()
+        assert await asking.probe() == "a fault of ours"
     assert await seen_by(durable, one, two) == {"two": 1}
 
 

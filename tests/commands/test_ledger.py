@@ -125,7 +125,7 @@ def test_a_checkpoint_from_elsewhere_proves_its_end(
     """As does what an auditor noted before, up to where the log was then."""
     (tmp_path / "keys").write_text(f"\n{vkey}\n")
     leaves = leaves_of(files_of(copy))
-    for size, end in ((SIZE, "proven"), (600, "proven up to entry 600"), (1, "up to entry 1;")):
+    for size, end in ((SIZE, "proven"), (600, "proven up to size 600"), (1, "up to size 1;")):
         (tmp_path / "noted").write_bytes(noted(leaves[:size], signer(running.starter)))
         words = ("--key", str(tmp_path / "keys"), "--checkpoint", str(tmp_path / "noted"))
         code, found = verdict(copy, *words)

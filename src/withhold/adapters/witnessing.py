@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 
 from withhold.deployment.model import WitnessEntry
-from withhold.errors import LedgerUnavailable, Unproven
+from withhold.errors import LedgerUnavailable, Unproven, WithholdError
 from withhold.ledger.checkpoint import Checkpoint, sign_checkpoint
 from withhold.ledger.note import Signer
 from withhold.ledger.witness import (
@@ -53,10 +53,15 @@ class Witnesses:
         self._signers = signers
         self._monotonic_s = monotonic_s
         self._asked_s: float | None = None
+        self._found = "ok"  # of the last time; nobody has refused before the first
         self._seen = dict.fromkeys((entry.key for entry in entries), 0)  # what each saw last
         self._client = httpx.AsyncClient(
             transport=transport, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False
         )
+
+    async def probe(self) -> str:
+        """Give "ok" if every witness signed when last asked; else who did not, and why."""
+        return self._found
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -88,6 +93,7 @@ class Witnesses:
                 faults.append(answer)
         if cosigned != note:
             await self._ledger.keep_checkpoint(frontier.size, cosigned)
+        self._found = _say(faults[0]) if faults else "ok"
         if faults:
             raise faults[0]
 
@@ -129,6 +135,11 @@ class Witnesses:
         except (httpx.HTTPError, TimeoutError) as error:
             raise _fault(entry, f"it does not answer: {type(error).__name__}") from None
         return response.status_code, bytes(body)
+
+
+def _say(fault: BaseException) -> str:
+    """Say what a fault is; of one of ours no text is fit to be shown."""
+    return fault.message if isinstance(fault, WithholdError) else "a fault of ours"
 
 
 def _fault(entry: WitnessEntry, message: str) -> LedgerUnavailable:

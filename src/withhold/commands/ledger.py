@@ -142,7 +142,7 @@ def _end(found: Verdict) -> str:
     if found.proven == size and size:
         return "proven"
     if found.proven:
-        return f"proven up to entry {found.proven}; who holds the key can have cut off what follows"
+        return f"proven up to size {found.proven}; who holds the key can have cut off what follows"
     return "unproven: no checkpoint from elsewhere agrees; who holds the key can have cut it off"
 
 

@@ -9,7 +9,8 @@ STYLE: Final = """
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 52rem; color: var(--ink);
-  background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+  background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
+dd, p, pre, h1 { overflow-wrap: anywhere; }
 h1 { margin-bottom: 0; line-height: 1.2; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 caption { color: var(--soft); text-align: left; padding-bottom: .4rem; }
