@@ -3,13 +3,15 @@
 import base64
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
-from tests.control.plane import BUNDLE, ID, VALID, Plane, W
+from tests.control.plane import BUNDLE, ID, VALID, Plane, W, on_twins
 from tests.durable import change
 from tests.warrants import DEPLOYMENT, INTAKE, approved, payload
 from withhold.adapters.database import Database
+from withhold.adapters.memory import MemoryDatabase
 from withhold.names import Role, State, WarrantId
 from withhold.ports import Registered
 from withhold.warrant.signed import parse_signed
@@ -21,6 +23,35 @@ async def test_shows_a_warrant_with_its_document(plane: Plane) -> None:
     _, found = await plane.call("GET", W)
     assert found["document"] == json.loads(document)
     assert found["deployment"] == DEPLOYMENT
+
+
+async def test_an_auditor_who_sees_whom_an_order_is_about_is_entered(plane: Plane) -> None:
+    document = approved(valid=VALID)
+    await plane.post("/warrants", document)
+    for role in (Role.OPERATE, Role.AUDIT):
+        _, found = await plane.call("GET", W, role=role)
+        assert found["document"] == json.loads(document)
+    [(registered, _), (reading, sealed)] = await plane.entries()
+    assert registered["event"] == "registered"
+    assert (reading["type"], reading["count"], reading["first"]) == ("reading", 1, 0)
+    assert sealed == {"by": "caller-audit", "entries": [0]}
+
+
+async def test_what_can_not_be_entered_no_auditor_is_shown(
+    tmp_path: Path,
+) -> None:
+    twins = MemoryDatabase()
+    async with on_twins(twins, tmp_path / "freezes") as plane:
+        await plane.post("/warrants", approved(valid=VALID))
+        for operation in ("settle", "append", "find_warrant"):
+            twins.fails_before = {operation}
+            found = await plane.call("GET", W, role=Role.AUDIT)
+            assert found == (503, "ledger-unavailable")
+            assert (await plane.call("GET", W))[0] == 200
+        twins.fails_before = set()
+        twins.log.clear()  # as if the warrant were older than the log
+        found = await plane.call("GET", W, role=Role.AUDIT)
+        assert found == (503, "ledger-unavailable")
 
 
 async def test_a_list_names_no_target(plane: Plane) -> None:

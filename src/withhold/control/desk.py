@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from withhold.control import warrants
-from withhold.control.entries import Act
+from withhold.control.entries import Act, entry_of_reading
 from withhold.control.exchange import (
     MAX_REQUEST_BYTES,
     answer,
@@ -23,9 +23,9 @@ from withhold.control.freezes import lift, list_in_force, put_in_force
 from withhold.control.parts import LOOK, OPERATE, TUNE, ControlParts, Handler, Routes
 from withhold.control.views import summary, whole
 from withhold.deployment.model import CallerEntry
-from withhold.errors import BadRequest, DatabaseUnavailable
+from withhold.errors import BadRequest, DatabaseUnavailable, LedgerUnavailable
 from withhold.ledger.lines import print_base64
-from withhold.names import InstrumentName, State, StoreName, WarrantId
+from withhold.names import InstrumentName, Role, State, StoreName, WarrantId
 from withhold.ports import Freeze
 from withhold.warrant.document import check_members, read_object, take_text
 from withhold.warrant.signed import MAX_DOCUMENT_BYTES
@@ -68,9 +68,12 @@ class _Desk:
         standings = await warrants.find_all(self._office)
         return answer({"warrants": [summary(standing) for standing in standings]})
 
-    async def show(self, request: Request, _caller: CallerEntry) -> Response:
+    async def show(self, request: Request, caller: CallerEntry) -> Response:
         await read_nothing(request)
         standing = await warrants.find(self._office, _warrant(request))
+        if Role.OPERATE not in caller.roles:
+            # An auditor sees whom the order is about, which the log seals: entered as that is.
+            await self._enter_reading(standing.registered.id, self._act(caller))
         return answer(whole(standing, self._office.deployment))
 
     async def approve(self, request: Request, caller: CallerEntry) -> Response:
@@ -155,6 +158,18 @@ class _Desk:
                 ],
             }
         )
+
+    async def _enter_reading(self, warrant: WarrantId, act: Act) -> None:
+        """Enter that somebody reads what a warrant's first entry seals. Raises: LedgerUnavailable.
+
+        What is not in the log is not shown.
+        """
+        ledger = self._parts.ledger
+        await ledger.settle()
+        first = await ledger.find_warrant(warrant, 0, 1)
+        if not first:
+            raise LedgerUnavailable("the log does not hold the warrant's registration yet")
+        await ledger.append(entry_of_reading(act, [first[0].index]))
 
     def _act(self, caller: CallerEntry) -> Act:
         return Act(caller.name, self._parts.now())
