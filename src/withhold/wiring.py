@@ -265,7 +265,7 @@ def _control_parts(shared: _Shared, stack: AsyncExitStack) -> ControlParts:
         now=read_clock,
         freezes=folder,
         metrics=lambda: (generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4),
-        pruning=Pruning(shared.database),
+        pruning=Pruning(shared.database, deployment.retention.least_days),
     )
 
 

@@ -100,7 +100,7 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     url: str = request.getfixturevalue("postgresql_url") if kind == "postgresql" else ""
     async with opened(kind, tmp_path, url) as durable:
         assert isinstance(durable.database, Database)
-        yield Kept(durable, durable.database, Pruning(durable.database))
+        yield Kept(durable, durable.database, Pruning(durable.database, 90))
 
 
 # --- Sealed parts ---
@@ -220,10 +220,38 @@ async def test_nothing_that_is_still_to_come_can_be_pruned(kept: Kept) -> None:
             )
 
 
+@pytest.mark.parametrize("what", What)
+async def test_nothing_that_is_too_young_can_be_pruned(kept: Kept, what: What) -> None:
+    latest = (await kept.database.read(read_clock)).second - 90 * 86_400
+    for dry_run in (True, False):
+        with pytest.raises(BadRequest, match="younger than 90 days") as caught:
+            await kept.pruning.prune(what, Instant(latest + 60), 0, OPERATOR, dry_run=dry_run)
+        assert "`[retention] least_days`" in caught.value.hint
+        await kept.pruning.prune(what, Instant(latest), 0, OPERATOR, dry_run=dry_run)
+    assert await kept.entered() == []
+
+
+async def test_without_a_least_age_all_that_is_past_can_be_pruned(kept: Kept) -> None:
+    now = await kept.database.read(read_clock)
+    index = await kept.entry(NEW)
+    await Pruning(kept.database, 0).prune(What.SEALED, now, 0, OPERATOR)
+    assert not (await kept.sealed())[index]
+
+
+@pytest.mark.parametrize("kind", [EntryType.PRUNE, EntryType.READING, EntryType.REVEAL])
+async def test_who_looked_and_who_pruned_stays(kept: Kept, kind: EntryType) -> None:
+    index = await kept.durable.ledger.append(Entry(kind, OLD, {"event": "x"}, {"by": CANARY}))
+    other = await kept.entry(OLD)
+    assert await kept.all(What.SEALED) == 1
+    assert await kept.all(What.PUBLIC) == 0
+    sealed = await kept.sealed()
+    assert (sealed[index], sealed[other]) == (True, False)
+
+
 async def test_what_is_pruned_is_in_no_file(tmp_path: Path) -> None:
     async with opened("sqlite", tmp_path) as durable:
         assert isinstance(durable.database, Database)
-        it = Kept(durable, durable.database, Pruning(durable.database))
+        it = Kept(durable, durable.database, Pruning(durable.database, 90))
         await it.warrant("W-1", State.REVOKED)
         for _ in range(40):
             await it.entry(OLD, "W-1")

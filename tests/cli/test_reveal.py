@@ -68,7 +68,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
         token = make_token()
         write_private(made.folder / "analyst.token", token.encode())
         block = caller_block("analyst", token_digest(token), [Role.REVEAL], [])
-        made.file.write_text("\n".join([made.file.read_text(), *block, ""]))
+        young = ["[retention]", "least_days = 0"]  # what is of today is pruned here
+        made.file.write_text("\n".join([made.file.read_text(), *block, *young, ""]))
         try:
             with Running(made) as running:
                 yield running

@@ -5,7 +5,14 @@ import pytest
 
 from tests.warrants import APPROVER, INTAKE, SECOND, SUBPOENA
 from withhold.commands.production import is_loopback, weaknesses
-from withhold.deployment.model import CallerEntry, Deployment, Listen, StoreEntry, WitnessEntry
+from withhold.deployment.model import (
+    CallerEntry,
+    Deployment,
+    Listen,
+    Retention,
+    StoreEntry,
+    WitnessEntry,
+)
 from withhold.ledger.note import KeyType, VerifierKey
 from withhold.names import CallerName, InstrumentName, Role, SignerRole, StoreName
 from withhold.policy.model import Policy
@@ -167,6 +174,12 @@ def test_two_keys_of_one_person_are_one_approver() -> None:
 def test_somebody_else_witnesses_the_log() -> None:
     message = "no witness signs the ledger's checkpoints"
     assert found(replace(GOOD, witnesses=())) == [(("ledger",), message)]
+
+
+@pytest.mark.parametrize(("days", "enough"), [(0, False), (29, False), (30, True), (36_500, True)])
+def test_nothing_of_this_month_can_be_pruned(days: int, enough: bool) -> None:
+    told = (("retention", "least_days"), f"what is {days} days old can be pruned")
+    assert found(replace(GOOD, retention=Retention(days))) == ([] if enough else [told])
 
 
 def test_a_witness_is_not_asked_in_the_clear() -> None:

@@ -70,6 +70,14 @@ def test_as_json(tmp_path: Path, service: Canned) -> None:
     }
 
 
+def test_what_is_too_young_is_said_as_the_service_says_it(tmp_path: Path, service: Canned) -> None:
+    message, hint = "`before` is too late: what is younger than 90 days stays", "not later than"
+    service.say({"code": "bad-request", "detail": message, "hint": hint}, 400)
+    found = prune(tmp_path, service)
+    assert (found.code, found.out) == (Exit.FAILED, "")
+    assert (message in found.err, hint in found.err) == (True, True)
+
+
 @pytest.mark.parametrize("before", ["2024", "yesterday", "2024-13-01", "2024-01-01T00:00:00"])
 def test_a_date_that_is_none(tmp_path: Path, service: Canned, before: str) -> None:
     found = prune(tmp_path, service, before=before)

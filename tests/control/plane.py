@@ -175,7 +175,7 @@ async def plane_on(
         now=lambda: NOW,
         freezes=folder,
         metrics=lambda: (b"up 1\n", "text/plain; version=0.0.4"),
-        pruning=cast("Pruning", None) if database is None else Pruning(database),
+        pruning=cast("Pruning", None) if database is None else Pruning(database, 0),
     )
     transport = httpx.ASGITransport(control_plane(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://control") as client:

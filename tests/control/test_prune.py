@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from withhold.policy.model import Policy
 BUNDLE = Bundle(Catalogue({}), Policy({SUBPOENA.name: SUBPOENA}, (), ()), Digest("sha-256=:AA==:"))
 VALID = {"from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
 ID = "W-2026-0117-k7wqz4"
+LEAST_DAYS = 90
 ASKED = {"what": "sealed", "before": "2021-01-01T00:00:00Z"}
 
 
@@ -59,7 +61,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     database = Database(f"sqlite:///{tmp_path}/withhold.db")
     ledger = SqlLedger(database)
     parts = Parts(ledger)  # type: ignore[arg-type]  # the one in memory has no database
-    vars(parts)["pruning"] = Pruning(database)
+    vars(parts)["pruning"] = Pruning(database, LEAST_DAYS)
     vars(parts)["office"] = Office(
         SqlRegistry(database),
         BUNDLE,
@@ -114,6 +116,18 @@ async def test_prunes_and_says_who_in_the_log(
 async def test_what_cannot_be_asked(plane: Plane, changed: dict[str, object]) -> None:
     status, found = await plane.prune(**changed)
     assert (status, found["code"]) in {(400, "bad-request"), (400, "bad-warrant")}
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_what_is_younger_than_the_least_age_is_kept(plane: Plane, dry_run: bool) -> None:
+    day = datetime.now(UTC) - timedelta(days=LEAST_DAYS - 1)
+    before = f"{day:%Y-%m-%dT%H:%M:%SZ}"
+    status, found = await plane.prune(before=before, dry_run=dry_run)
+    assert (status, found["code"]) == (400, "bad-request")
+    assert "younger than 90 days" in found["detail"]
+    assert "`[retention] least_days`" in found["hint"]
+    before = f"{day - timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
+    assert (await plane.prune(before=before, dry_run=dry_run))[0] == 200
 
 
 async def test_only_operators_prune(plane: Plane) -> None:

@@ -10,6 +10,7 @@ from withhold.deployment.model import (
     Deployment,
     Limits,
     Listen,
+    Retention,
     Secret,
     StoreEntry,
     WitnessEntry,
@@ -166,14 +167,40 @@ def test_what_is_left_out_has_defaults() -> None:
     assert found.ledger_origin == "withhold/example"
     assert found.witnesses == ()
     assert found.limits == Limits()
+    assert found.retention == Retention(90)
     assert parse(without('redis_url = "redis://127.0.0.1:6379/0"')).redis_url is None
     nameless = parse(without('origin = "log.example.test/withhold"'))
     assert nameless.ledger_origin == "withhold/example"
 
 
+@pytest.mark.parametrize("days", [0, 1, 36_500])
+def test_a_least_age_is_read(days: int) -> None:
+    assert parse(f"{WHOLE}\n[retention]\nleast_days = {days}\n").retention == Retention(days)
+
+
+def test_a_table_of_retention_that_says_nothing_has_the_default() -> None:
+    assert parse(f"{WHOLE}\n[retention]\n").retention == Retention(90)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("least_days = -1", "`least_days` is out of range"),
+        ("least_days = 36501", "`least_days` is out of range"),
+        ("least_days = 1.5", "`least_days` is a decimal number, not an integer"),
+        ("least_days = true", "`least_days` is true or false, not an integer"),
+        ("days = 1", "`days` is unknown here"),
+    ],
+)
+def test_a_least_age_that_is_none(line: str, fault: str) -> None:
+    [found] = faults_of(f"{WHOLE}\n[retention]\n{line}\n")
+    assert found.endswith(f": {fault}")
+
+
 def test_the_shipped_file_is_without_fault() -> None:
     found = parse_deployment(SHIPPED.read_bytes(), SHIPPED)
     assert found.limits == Limits()
+    assert found.retention == Retention()
     assert set(found.stores) == {"sample", "synapse"}
     assert {role for caller in found.callers for role in caller.roles} == set(Role)
     assert {signer.role for signer in found.signers} == set(SignerRole)

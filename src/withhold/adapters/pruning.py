@@ -6,6 +6,9 @@ breaks off is taken up again from the beginning, and finds nothing that was done
 
 INVARIANT: a warrant that is not final is a hold: neither it, nor its key, nor any part of an entry
 about it is touched, however old.
+
+INVARIANT: nothing younger than the deployment's least age goes, and who pruned, looked at sealed
+parts or had a token revealed stays for good: nobody prunes away what tells of it at once, or ever.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -39,8 +42,10 @@ MAX_PRUNED: Final = 256  # rows in one transaction: others wait meanwhile
 PRUNED: Final = b""  # the document of a warrant that was pruned; nothing reads it as a warrant
 
 _OVER: Final = frozenset({State.REVOKED, State.CLOSED, State.EXPIRED})
+_DAY_S: Final = 86_400
 _CLOCKS_DIFFER_S: Final = 86_400  # entries of several nodes are in order but for that much
 _OF_DISCLOSURES: Final = BEGINNINGS | {EntryType.CLOSING}
+_STAY: Final = frozenset({EntryType.PRUNE, EntryType.READING, EntryType.REVEAL})
 
 
 class What(StrEnum):
@@ -71,9 +76,12 @@ class _Found:
 class Pruning:
     """Prunes one database. Raises: BadRequest, DatabaseUnavailable."""
 
-    def __init__(self, database: Database) -> None:
-        """`database`: the one of registry, ledger and token keys."""
-        self._database = database
+    def __init__(self, database: Database, least_days: int) -> None:
+        """`database`: the one of registry, ledger and token keys.
+
+        `least_days`: what is younger by the database's clock can't be pruned.
+        """
+        self._database, self._least_days = database, least_days
 
     async def prune(
         self, what: What, before: Instant, since: int, by: CallerName, *, dry_run: bool = False
@@ -83,11 +91,11 @@ class Pruning:
         `before`: entries of before it; warrants that were over before it. `since`: 0, or the last
         batch's `next`. `by`: who asked, for the sealed part of the entry.
         """
-        find = partial(_FIND[what], before=before, since=since)
+        look = partial(_look, what=what, before=before, since=since, least_days=self._least_days)
         if dry_run:
-            found = await self._database.read(lambda it: _look(it, find, before))
+            found = await self._database.read(look)
             return Batch(len(found.rows), found.next)
-        work = partial(_prune, what=what, find=find, before=before, by=by)
+        work = partial(_prune, what=what, look=look, before=before, by=by)
         batch = await self._database.write(work)
         # CRASH: this batch is pruned and entered; its old bytes may still be in the log beside the
         # file. They go with the next scrub, or as that log is written over.
@@ -96,20 +104,28 @@ class Pruning:
         return batch
 
 
-_Find = Callable[[Connection], _Found]
+_Look = Callable[[Connection], _Found]
 
 
-def _look(connection: Connection, find: _Find, before: Instant) -> _Found:
-    if before > read_clock(connection):
+def _look(
+    connection: Connection, what: What, before: Instant, since: int, least_days: int
+) -> _Found:
+    now = read_clock(connection)
+    if before > now:
         message = "`before` is still to come: what is pruned is past"
         raise BadRequest(message)
-    return find(connection)
+    latest = Instant(now.second - least_days * _DAY_S, now.fraction)
+    if before > latest:
+        message = f"`before` is too late: what is younger than {least_days} days stays"
+        hint = f"not later than `{print_instant(latest)}`; `[retention] least_days` says so"
+        raise BadRequest(message, hint)
+    return _FIND[what](connection, before=before, since=since)
 
 
 def _prune(
-    connection: Connection, what: What, find: _Find, before: Instant, by: CallerName
+    connection: Connection, what: What, look: _Look, before: Instant, by: CallerName
 ) -> Batch:
-    found = _look(connection, find, before)
+    found = look(connection)
     _DO[what](connection, found.rows)
     if found.rows:
         public = {"what": what.value, "before": print_instant(before), "count": len(found.rows)}
@@ -137,6 +153,7 @@ def _find_parts(
         for row in rows
         if made[row.leaf_index] < before
         and row.warrant not in held
+        and row.type not in _STAY
         and (not public or row.type in _OF_DISCLOSURES)
     ]
     late = Instant(before.second + _CLOCKS_DIFFER_S)

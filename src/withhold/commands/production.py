@@ -22,6 +22,7 @@ APART: Final = {
     Role.DISCLOSE: frozenset({Role.OPERATE, Role.TUNE, Role.AUDIT}),
     Role.AUDIT: frozenset({Role.OPERATE, Role.TUNE, Role.REVEAL}),
 }
+LEAST_DAYS: Final = 30  # what one caller does in a month, others notice
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})  # libpq's `sslmode`
 
 
@@ -46,6 +47,7 @@ def weaknesses(
     yield from _persons(deployment.signers)
     yield from _too_few(deployment.signers, policy)
     yield from _witnesses(deployment)
+    yield from _retention(deployment)
 
 
 def is_loopback(host: str) -> bool:
@@ -133,6 +135,15 @@ def _witnesses(deployment: Deployment) -> Iterator[Weakness]:
         if url.scheme != "https" and not is_loopback(url.hostname or ""):
             message = f"the witness `{witness.key.name}` is asked by plain HTTP"
             yield Weakness(("witness", i, "url"), message, "give it an https `url`")
+
+
+def _retention(deployment: Deployment) -> Iterator[Weakness]:
+    """Ask for a least age: without one, a caller destroys at once what tells of what it did."""
+    days = deployment.retention.least_days
+    if days < LEAST_DAYS:
+        message = f"what is {days} days old can be pruned"
+        hint = f"set `least_days` to {LEAST_DAYS} or more"
+        yield Weakness(("retention", "least_days"), message, hint)
 
 
 def _too_few(signers: Iterable[Signer], policy: Policy) -> Iterator[Weakness]:

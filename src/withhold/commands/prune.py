@@ -6,9 +6,10 @@ r"""Make what was kept long enough to be no more; the log verifies as before.
   all       these three
   public    of disclosures of before DATE, also what was disclosed: only their leaves stay
 
-A warrant that is not over is a hold: nothing about it is touched. Each batch is entered in the
-log; what breaks off is finished by doing it again. Backups hold what they held: see
-docs/retention.md.
+A warrant that is not over is a hold: nothing about it is touched. DATE is at least as long ago as
+`[retention] least_days` of the deployment file says; who pruned, looked or revealed always stays.
+Each batch is entered in the log; what breaks off is finished by doing it again. Backups hold what
+they held: see docs/retention.md.
 
   withhold prune --before 2024-01-01 --dry-run
   withhold prune --before 2024-01-01 --what sealed

@@ -40,6 +40,13 @@ class Limits:
     store_connections: int = 64  # to one store
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept stays whoever asks (`[retention]` in the file)."""
+
+    least_days: int = 90  # before that nothing can be pruned
+
+
 @dataclass(frozen=True)
 class StoreEntry:
     """One `[[store]]`."""
@@ -84,5 +91,6 @@ class Deployment:
     ledger_origin: str = ""  # what the log is called in its checkpoints; its key bears the name
     witnesses: tuple[WitnessEntry, ...] = ()
     limits: Limits = Limits()
+    retention: Retention = Retention()
     # Where things stand in the file, for what is found out later: `lines.of(("signer", 2))`.
     lines: Lines = field(default_factory=Lines, repr=False, compare=False)

@@ -14,6 +14,7 @@ from withhold.deployment.model import (
     Deployment,
     Limits,
     Listen,
+    Retention,
     Secret,
     StoreEntry,
     WitnessEntry,
@@ -36,6 +37,7 @@ from withhold.warrant.model import Signer
 
 SECONDS: Final = (0.001, 86_400.0)  # bounds of a time limit
 MOST: Final = 2**40  # of any other limit
+MOST_DAYS: Final = 36_500
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110 §5.6.2, token
@@ -76,6 +78,7 @@ def _deployment(document: Table, file: Path) -> Deployment:
     origin = _origin(document, name or "")
     witnesses = _witnesses(document)
     limits = _limits(document)
+    retention = _retention(document)
     document.done()
     return Deployment(
         file=file,
@@ -91,6 +94,7 @@ def _deployment(document: Table, file: Path) -> Deployment:
         ledger_origin=origin,
         witnesses=tuple(witnesses),
         limits=limits,
+        retention=retention,
         lines=document.source.lines,
     )
 
@@ -275,6 +279,15 @@ def _limits(document: Table) -> Limits:
     )
     table.done()
     return limits
+
+
+def _retention(document: Table) -> Retention:
+    table = document.table("retention", required=False)
+    if table is None:
+        return Retention()
+    days = table.integer("least_days", 0, MOST_DAYS, required=False)
+    table.done()
+    return Retention() if days is None else Retention(days)  # 0 is a number of days, too
 
 
 def _named(document: Table, key: str) -> list[Table]:
