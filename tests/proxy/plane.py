@@ -50,6 +50,8 @@ ALICE = "@alice:example.test"
 TOKEN = "disclosure-token"
 OTHER_TOKEN = "other-token"
 TUNER_TOKEN = "tuner-token"
+OPERATOR_TOKEN = "operator-token"
+AUDITOR_TOKEN = "auditor-token"
 WARRANT = "W-2026-0117-k7wqz4"
 VALID = {"from": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
 RING = KeyRing(
@@ -121,6 +123,15 @@ class Plane:
     async def account(self, who: str = ALICE, **headers: str) -> httpx.Response:
         """Ask for an account."""
         return await self.get(f"/stores/shop/v1/accounts/{who}", **headers)
+
+    async def metrics(self, token: str = OPERATOR_TOKEN) -> str:
+        """Give what is exposed to whose token it is; `""`: to nobody in particular."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        response = await self.client.get("/metrics", headers=headers)
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/plain")
+        assert response.headers["cache-control"] == "no-store"
+        return response.text
 
     async def move(self, to: State) -> None:
         """Bring the warrant into a state, and let this node hear of it."""
@@ -196,6 +207,8 @@ CALLERS = (
     caller("disclosure-service", TOKEN, Role.DISCLOSE),
     caller("other-service", OTHER_TOKEN, Role.DISCLOSE),
     caller("tuner", TUNER_TOKEN, Role.TUNE),
+    caller("operator", OPERATOR_TOKEN, Role.OPERATE, stores=()),
+    caller("auditor", AUDITOR_TOKEN, Role.AUDIT, stores=()),
 )
 
 

@@ -256,7 +256,7 @@ async def test_whatever_redis_holds_answers_are_the_same(
             client.delete(key)
             client.set(key, entries[key])  # a replay is harmless
         assert await ask(it) == expected
-        counted = (await it.client.get("/metrics")).text
+        counted = await it.metrics()
         assert "withhold_cache_rejected_total 5.0" in counted
 
 

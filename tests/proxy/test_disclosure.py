@@ -280,7 +280,7 @@ async def test_the_id_is_its_recipients_and_the_handle_everybodys(
         answer = await it.account()
         it.shop.says = says({}, 500)
         await it.account()
-        metrics = (await it.client.get("/metrics")).text
+        metrics = await it.metrics()
         await it.entries()
         kept = b"".join(each.public + each.sealed for each in it.database.log).decode()
         assert answer.headers["withhold-receipt"] == FIRST

@@ -11,17 +11,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from prometheus_client import Counter, Gauge
 
 from tests.proxy.hostile import chunked, hostile, http
-from tests.proxy.plane import ALICE, BUNDLE, IN_PERIOD, TOKEN, WARRANT, Plane, plane, says
+from tests.proxy.plane import (
+    ALICE,
+    AUDITOR_TOKEN,
+    BUNDLE,
+    IN_PERIOD,
+    OPERATOR_TOKEN,
+    OTHER_TOKEN,
+    TOKEN,
+    TUNER_TOKEN,
+    WARRANT,
+    plane,
+    says,
+)
 from tests.proxy.served import request, served, talking
 from withhold.adapters.store_http import HttpStore
 from withhold.deployment.model import Limits
 from withhold.ledger.receipt import ReceiptId, handle_of
 from withhold.proxy.call import parse_call
 from withhold.proxy.handler import Request
+from withhold.proxy.metrics import without_withheld
 
 # Whatever of these is seen outside the answers of stores is a leak.
 CANARIES = [
@@ -108,7 +121,7 @@ async def test_whatever_a_store_says_none_of_it_is_in_the_margins(
                 talking(where, request(f"/stores/shop/v1/accounts/{ALICE}?canary=1")) as client,
             ):
                 status, headers = await client.head()
-                metrics = (await it.client.get("/metrics")).text
+                metrics = await it.metrics()
     assert status in {200, 502}
     assert len(logged) > 0
     assert is_clean(*logged, metrics, str(headers))
@@ -133,7 +146,7 @@ async def test_nothing_that_a_caller_says_is_either(
             said = request(path, "X-Canary: canary").replace(WARRANT.encode(), warrant.encode())
             async with talking(where, said) as client:
                 await client.head()
-            metrics = (await it.client.get("/metrics")).text
+            metrics = await it.metrics()
     assert is_clean(*logged, metrics)
 
 
@@ -199,19 +212,13 @@ def value(text: str, name: str) -> float:
     return float(line.rpartition(" ")[2])
 
 
-async def metrics_of(it: Plane) -> str:
-    response: httpx.Response = await it.client.get("/metrics")
-    assert response.headers["content-type"].startswith("text/plain")
-    return response.text
-
-
 async def test_counts_by_catalogued_names(tmp_path: Path) -> None:
     body = {"id": ALICE, "balance": "none", "ip": 7}
     async with plane(tmp_path, says(body)) as it:
         await it.account()
         await it.account()
         await it.account(Authorization="")
-        text = await metrics_of(it)
+        text = await it.metrics()
     assert value(text, 'withhold_requests_total{code="disclosed"}') == 2
     assert value(text, 'withhold_requests_total{code="unauthenticated"}') == 1
     assert value(text, "withhold_request_seconds_count") == 3
@@ -232,22 +239,72 @@ async def test_counts_what_has_no_time_or_subject_and_not_who_is_no_target(tmp_p
     page = {"owner": ALICE, "opened": IN_PERIOD, "orders": orders}
     async with plane(tmp_path, says(page)) as it:
         await it.get("/stores/shop/v1/shops/7/orders")
-        text = await metrics_of(it)
+        text = await it.metrics()
     place = 'withhold_withheld_total{place="$.orders[*]",reason="%s",resource="shop/orders"}'
     assert value(text, place % "undated") == 1
     assert value(text, place % "no-subject") == 1
     assert "not-a-target" not in text
 
 
+@pytest.mark.parametrize("token", ["", TOKEN, OTHER_TOKEN, TUNER_TOKEN, "nobodys", "no token"])
+async def test_what_was_withheld_is_not_counted_aloud(tmp_path: Path, token: str) -> None:
+    """Beside an answer of `{}` it would say what is behind it (law 2)."""
+    order = {"who": ALICE, "at": None}
+    page = {"owner": ALICE, "opened": IN_PERIOD, "orders": [order] * 3}
+    async with plane(tmp_path, says(page)) as it:
+        empty = await it.metrics(token)
+        fields = '"$.orders[*].sum"'
+        answer = await it.get("/stores/shop/v1/shops/7/orders", Withhold_Fields=fields)
+        text = await it.metrics(token)
+        whole = await it.metrics()
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert 'place="$.orders[*]",reason="undated"' in whole
+    assert not any(word in text for word in ("withhold_withheld", "undated", "orders"))
+    # None of the others is missing, nor is this one before there is anything in it.
+    assert set(families(text)) == set(families(whole)) - set(WITHHELD)
+    assert "withhold_withheld" not in empty
+    assert value(text, 'withhold_requests_total{code="disclosed"}') == 1
+
+
+@pytest.mark.parametrize("token", [OPERATOR_TOKEN, AUDITOR_TOKEN])
+async def test_who_operates_or_audits_sees_it(tmp_path: Path, token: str) -> None:
+    async with plane(tmp_path, says({"id": ALICE, "balance": "none"})) as it:
+        await it.account()
+        text = await it.metrics(token)
+    assert set(families(text)) >= set(WITHHELD)
+    assert value(text, BALANCE) == 1
+
+
+def test_it_is_left_out_by_the_name_of_its_family() -> None:
+    """What merely has the name in its own name, labels or words stays."""
+    told = Counter("withhold_withheld", "x", ["place"], registry=None)
+    told.labels("$.a").inc()
+    near = [
+        Counter("withhold_withheld_more", "withhold_withheld", registry=None),
+        Gauge("withhold_withhel", "withhold_withheld_total", registry=None),
+    ]
+    kept = [family for each in near for family in each.collect()]
+    assert without_withheld([*told.collect(), *kept]) == tuple(kept)
+
+
+WITHHELD = ("withhold_withheld_total", "withhold_withheld_created")
+BALANCE = 'withhold_withheld_total{place="$.balance",reason="malformed",resource="shop/account"}'
+
+
+def families(text: str) -> list[str]:
+    """Give the names of what is exposed, as their types are said."""
+    return [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+
+
 SCRIPT = """
-import asyncio, sys, tempfile
+import asyncio, sys
 from pathlib import Path
-from tests.proxy.plane import plane
+from tests.proxy.plane import ALICE, plane, says
 
 async def main():
-    async with plane(Path(sys.argv[1])) as it:
+    async with plane(Path(sys.argv[1]), says({"id": ALICE, "balance": "none"})) as it:
         await it.account()
-        print((await it.client.get("/metrics")).text)
+        print(await it.metrics(), await it.metrics(""), sep="\\f")
 
 asyncio.run(main())
 """
@@ -269,6 +326,9 @@ def test_several_workers_are_one_sum(tmp_path: Path) -> None:
             text=True,
             check=True,
         )
-        texts.append(ran.stdout)
-    assert value(texts[0], 'withhold_requests_total{code="disclosed"}') == 1
-    assert value(texts[1], 'withhold_requests_total{code="disclosed"}') == 2
+        texts.append(ran.stdout.split("\f"))
+    for count, (whole, reduced) in enumerate(texts, 1):
+        for text in (whole, reduced):
+            assert value(text, 'withhold_requests_total{code="disclosed"}') == count
+        assert value(whole, BALANCE) == count
+        assert "withhold_withheld" not in reduced

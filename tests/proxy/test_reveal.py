@@ -17,6 +17,7 @@ from tests.proxy.plane import (
     ALICE,
     BUNDLE,
     CALLERS,
+    OPERATOR_TOKEN,
     RING,
     TOKEN,
     VALID,
@@ -251,7 +252,8 @@ async def test_nothing_personal_is_in_the_margins(
     assert [line["code"] for line in lines] == ["disclosed", "not-approved", "bad-request"]
     assert (lines[0]["resource"], lines[0]["warrant"]) == ("shop/account", NAMES_IT)
     written = str([vars(record) for record in caplog.records])
-    written += (await it.client.get("/metrics")).text
+    headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
+    written += (await it.client.get("/metrics", headers=headers)).text
     assert 'withhold_receipts_total{outcome="disclosed",type="reveal"} 1.0' in written
     for secret in ("canary", token, ADDRESS):
         assert secret not in written

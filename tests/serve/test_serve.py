@@ -103,9 +103,12 @@ async def is_healthy(running: Running) -> bool:
     return answer.status_code == 200
 
 
-async def metrics(running: Running) -> dict[str, float]:
+async def metrics(
+    running: Running, plane: str = "data", caller: str | None = None
+) -> dict[str, float]:
+    headers = header(running, caller) if caller else {}
     async with httpx.AsyncClient(trust_env=False) as client:
-        text = (await client.get(f"{running.urls['data']}/metrics")).text
+        text = (await client.get(f"{running.urls[plane]}/metrics", headers=headers)).text
     pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in pairs}
 
@@ -138,6 +141,36 @@ async def test_several_processes_share_the_work(tmp_path: Path) -> None:
             assert counts['withhold_requests_total{code="disclosed"}'] == 8
             status = await asyncio.to_thread(running.command, "status")
             assert status.code == 0, status.out
+            assert await asyncio.to_thread(running.stop) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_what_was_withheld_is_counted_for_who_operates(tmp_path: Path, workers: int) -> None:
+    async def malformed(_request: Request) -> Response:
+        body = {"account_id": ALICE, "two_factor": "canary"}
+        return Response(json.dumps(body), media_type="application/json")
+
+    app = Starlette(routes=[Route("/accounts/{account}", malformed)])
+    async with store(app) as url:
+        made = starter(tmp_path / "made", {"sample": url})
+        with Running(made, workers=workers) as running:
+            await register(running)
+            for _ in range(4):
+                assert (await disclose(running)).json() == {"account_id": ALICE}
+            name = (
+                'withhold_withheld_total{place="$.two_factor",reason="malformed",'
+                'resource="sample/account"}'
+            )
+            for caller in ("operator", "auditor"):
+                assert (await metrics(running, caller=caller))[name] == 4
+            for who in (None, "disclosure-service"):
+                counts = await metrics(running, caller=who)
+                assert counts['withhold_requests_total{code="disclosed"}'] == 4
+                assert not any("withhold_withheld" in each for each in counts)
+            # The other plane counts nothing of this one, whoever asks.
+            others = await metrics(running, "control", "operator")
+            assert others
+            assert not any(each.startswith("withhold_") for each in others)
             assert await asyncio.to_thread(running.stop) == 0
 
 

@@ -51,11 +51,15 @@ def test_every_answer_has_its_receipt_and_no_receipt_is_without_one(margins: Mar
 
 @pytest.mark.usefixtures("worked")
 def test_the_metrics_name_nobody(margins: Margins, service: Service) -> None:
-    exposed = metrics(service.data), metrics(service.control, service.token("operator"))
+    token = service.token("operator")
+    exposed = metrics(service.data, token), metrics(service.control, token)
     for place in exposed:
         assert hidden_in(place, margins.needles()) == []
     # What a value was not: by its place in the catalogue.
     assert b'withhold_withheld_total{place="$.devices[*].last_seen_ip"' in exposed[0]
+    # Which is nobody else's to know.
+    for other in ("", service.token("disclosure-service")):
+        assert b"withhold_withheld" not in metrics(service.data, other)
 
 
 @pytest.mark.usefixtures("worked")

@@ -132,7 +132,8 @@ def test_both_stream(
 def test_the_margins_of_both_name_nobody(margins_of_two: Margins, two: Service) -> None:
     margins_of_two.check()
     margins_of_two.check_receipts()
-    exposed = metrics(two.data) + metrics(two.control, two.token("operator"))
+    token = two.token("operator")
+    exposed = metrics(two.data, token) + metrics(two.control, token)
     assert hidden_in(exposed, margins_of_two.needles()) == []
     requests = [json.loads(line) for line in two.log.splitlines()]
     assert all(line["level"] in {"info", "warning"} for line in requests)

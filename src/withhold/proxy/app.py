@@ -18,10 +18,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
+from withhold.authenticate import authenticate
 from withhold.deployment.model import Limits
 from withhold.errors import DatabaseUnavailable, Denied, StoreError, WithholdError
 from withhold.ledger.receipt import DISCLOSED
-from withhold.names import CallerName
+from withhold.names import CallerName, Role
 from withhold.proxy.allowlists import Allowlists
 from withhold.proxy.ask import Measured
 from withhold.proxy.disclosure import Clerk
@@ -38,6 +39,7 @@ from withhold.proxy.watch import ClientGone
 
 LEDGER_MEMORY_S: Final = 5.0  # for so long a failed append makes this node unready
 
+_SEES_WITHHELD: Final = frozenset({Role.OPERATE, Role.AUDIT})
 _OK: Final = 200
 _NOT_ALLOWED: Final = 405
 _UNAVAILABLE: Final = 503
@@ -181,9 +183,12 @@ def _readyz(room: Room) -> _Endpoint:
 
 
 def _metrics(room: Room) -> _Endpoint:
-    async def metrics(_request: StarletteRequest) -> Response:
-        """Answer with the metrics, as text."""
-        return Response(room.metrics.expose(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    async def metrics(request: StarletteRequest) -> Response:
+        """Answer with the metrics, as text: what was withheld is for who operates or audits."""
+        caller = authenticate(request.scope["headers"], room.parts.callers())
+        whole = caller is not None and not _SEES_WITHHELD.isdisjoint(caller.roles)
+        body = room.metrics.expose(whole=whole)
+        return Response(body, _OK, dict((NO_STORE,)), CONTENT_TYPE_PLAIN_0_0_4)
 
     return metrics
 

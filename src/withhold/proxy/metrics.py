@@ -5,17 +5,20 @@ Python starts, and what is exposed is the sum of all of them.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from withhold.minimize.tally import Tally
 from withhold.names import Reason, ResourceName
 
 # What tells of a store's data or of the catalogue; that somebody is no target tells of neither.
 _OF_DATA: Final = frozenset({Reason.MALFORMED, Reason.UNDATED, Reason.NO_SUBJECT})
+_WITHHELD: Final = "withhold_withheld"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
@@ -47,13 +50,30 @@ class Metrics:
             if reason in _OF_DATA:
                 self.withheld.labels(resource, reason, place).inc(count)
 
-    def expose(self) -> bytes:
-        """Give the text format of Prometheus."""
+    def expose(self, *, whole: bool) -> bytes:
+        """Give the text format of Prometheus; if not `whole`, without what answers withheld."""
         registry = self.registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
-        return generate_latest(registry)
+        families = tuple(registry.collect())
+        return generate_latest(_Families(families if whole else without_withheld(families)))
+
+
+@dataclass(frozen=True)
+class _Families(Collector):
+    """Families that were collected, for what writes them down."""
+
+    families: tuple[Metric, ...]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+def without_withheld(families: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Leave out the family that counts what was withheld, with all its samples."""
+    # INVARIANT: beside an answer of `{}` it would say what is behind it, place by place (law 2).
+    return tuple(each for each in families if each.name != _WITHHELD)
 
 
 def make_metrics() -> Metrics:
@@ -74,7 +94,7 @@ def make_metrics() -> Metrics:
         allowlists=counter("withhold_allowlists", "Allowlists used", "layer"),
         rejected=counter("withhold_cache_rejected", "Cache entries that were not authentic"),
         withheld=counter(
-            *("withhold_withheld", "Covered values that could not be disclosed"),
+            *(_WITHHELD, "Covered values that could not be disclosed"),
             *("resource", "reason", "place"),
         ),
         receipts=counter("withhold_receipts", "Ledger entries made", "type", "outcome"),
