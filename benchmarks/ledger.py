@@ -29,6 +29,7 @@ from withhold.adapters.registry import SqlRegistry
 from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.adapters.token_keys import SqlTokenKeys
+from withhold.adapters.upkeep import Upkeep
 from withhold.deployment.model import Limits
 from withhold.names import State, WarrantId
 from withhold.ports import Registered
@@ -115,10 +116,13 @@ async def _serve(ledger: str, folder: Path) -> None:
             token_keys=SqlTokenKeys(database, lambda: RING),
             new_receipt_id=make_receipt_id,
         )
+        upkeep = Upkeep([kept.settle])
+        await upkeep.start()
         async with served(data_plane(parts)) as at:
             print(at.port, flush=True)
             await asyncio.to_thread(sys.stdin.read)
         await parts.closings.drain()
+        await upkeep.close()
         standing.close()
     store.close()
     database.close()
