@@ -19,6 +19,7 @@ from withhold.names import Reason, ResourceName
 # What tells of a store's data or of the catalogue; that somebody is no target tells of neither.
 _OF_DATA: Final = frozenset({Reason.MALFORMED, Reason.UNDATED, Reason.NO_SUBJECT})
 _WITHHELD: Final = "withhold_withheld"
+_STORE_SECONDS: Final = "withhold_store_seconds"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
@@ -71,9 +72,10 @@ class _Families(Collector):
 
 
 def without_withheld(families: Iterable[Metric]) -> tuple[Metric, ...]:
-    """Leave out the family that counts what was withheld, with all its samples."""
-    # INVARIANT: beside an answer of `{}` it would say what is behind it, place by place (law 2).
-    return tuple(each for each in families if each.name != _WITHHELD)
+    """Leave out the families that tell what is behind an answer, with all their samples."""
+    # INVARIANT: beside an answer of `{}` one would say what was withheld, place by place, the other
+    # how many pages the store had (law 2).
+    return tuple(each for each in families if each.name not in {_WITHHELD, _STORE_SECONDS})
 
 
 def make_metrics() -> Metrics:
@@ -90,7 +92,7 @@ def make_metrics() -> Metrics:
         registry=registry,
         requests=counter("withhold_requests", "Requests answered", "code"),
         request_seconds=histogram("withhold_request_seconds", "From request to answer"),
-        store_seconds=histogram("withhold_store_seconds", "To the head of the answer", "store"),
+        store_seconds=histogram(_STORE_SECONDS, "To the head of the answer", "store"),
         allowlists=counter("withhold_allowlists", "Allowlists used", "layer"),
         rejected=counter("withhold_cache_rejected", "Cache entries that were not authentic"),
         withheld=counter(
