@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NewType, TypeAlias
 
-import rfc8785
-
 from withhold.digest import digest_of
 from withhold.errors import Unproven
+from withhold.ledger.canonical import write_canonical
 from withhold.names import Digest, WarrantId
 
 Handle = NewType("Handle", str)  # what the ledger calls a receipt: "H-" and 26 base32 characters
@@ -83,14 +82,14 @@ class Written:
 
 def write_entry(entry: Entry, salt: bytes) -> Written:
     """Write an entry. `salt`: 32 random bytes that are used for nothing else."""
-    sealed = rfc8785.dumps(dict(entry.sealed))
+    sealed = write_canonical(dict(entry.sealed))
     members = {"type": entry.type.value, "at": entry.at, **entry.public}
     if entry.receipt is not None:
         members["receipt"] = entry.receipt
     if entry.warrant is not None:
         members["warrant"] = entry.warrant
     members["sealed"] = commit_sealed(sealed, salt)
-    public = rfc8785.dumps(members)
+    public = write_canonical(members)
     return Written(entry, public, sealed, salt, leaf_of(public))
 
 
@@ -133,7 +132,7 @@ def _read(data: bytes) -> dict[str, Json] | None:
     """Read a JSON object; None if these are not the bytes that would be written of it."""
     try:
         members = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
-        is_same = isinstance(members, dict) and rfc8785.dumps(members) == data
+        is_same = isinstance(members, dict) and write_canonical(members) == data
     except (ValueError, RecursionError):  # of both: not all that can be read can be written
         return None
     return members if is_same else None

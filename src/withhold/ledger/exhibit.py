@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import rfc8785
-
 from withhold.errors import Unproven
+from withhold.ledger.canonical import write_canonical
 from withhold.ledger.entry import Json
 from withhold.ledger.note import NoteSignature, Signer, parse_signatures, print_signatures, sign
 from withhold.ledger.receipt import ReceiptId
@@ -56,7 +55,7 @@ def statement_of(exhibit: Exhibit) -> bytes:
     """
     members = as_json(exhibit)
     del members["signatures"]
-    return f"{FORMAT}\n".encode() + rfc8785.dumps(members) + b"\n"
+    return f"{FORMAT}\n".encode() + write_canonical(members) + b"\n"
 
 
 def sign_exhibit(exhibit: Exhibit, signers: Sequence[Signer]) -> Exhibit:
@@ -119,7 +118,7 @@ def _read(data: bytes) -> Json:
             parse_float=_refuse,
             parse_constant=_refuse,
         )
-        rfc8785.dumps(found)  # neither half characters nor integers that others would round
+        write_canonical(found)  # neither half characters nor integers that others would round
     except (ValueError, RecursionError):
         # The error's text may quote what it read.
         message = "the file is not JSON in UTF-8 with each name once and integers up to 2**53"

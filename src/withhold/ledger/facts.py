@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import rfc8785
-
 from withhold.errors import Unproven
+from withhold.ledger.canonical import write_canonical
 from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint
 from withhold.ledger.entry import BEGINNINGS, EntryType, Json, leaf_of, read_public
 from withhold.ledger.exhibit import Exhibit, Shown
@@ -119,7 +118,7 @@ def is_before(one: str, other: str) -> bool:
 
 
 def _proved(shown: Shown) -> Proved:
-    public = rfc8785.dumps(dict(shown.public))
+    public = write_canonical(dict(shown.public))
     members = read_public(public)
     if not _INSTANT.fullmatch(members["at"]):
         raise Unproven("an entry's `at` is no instant in UTC")

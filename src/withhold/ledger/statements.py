@@ -7,9 +7,8 @@ in one spelling. Neither holds a line feed.
 
 from typing import Final
 
-import rfc8785
-
 from withhold.errors import Unproven
+from withhold.ledger.canonical import write_canonical
 from withhold.ledger.entry import MAX_PUBLIC_BYTES, Json, leaf_of, read_public
 from withhold.ledger.lines import print_base64
 from withhold.ledger.tiles import WIDTH, Bundle, parse_path
@@ -36,7 +35,9 @@ def parse_statements_path(path: str) -> Bundle:
 
 def print_line(public: bytes | None, leaf: bytes) -> bytes:
     """Give the line of an entry, without its line feed. `public`: None where it was pruned."""
-    return rfc8785.dumps({"leaf": print_base64(leaf), "pruned": True}) if public is None else public
+    return (
+        write_canonical({"leaf": print_base64(leaf), "pruned": True}) if public is None else public
+    )
 
 
 def read_line(line: bytes, leaf: bytes) -> dict[str, Json] | None:
