@@ -2,6 +2,7 @@ import base64
 import hashlib
 import ipaddress
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,14 @@ def test_a_token_names_its_key_and_nothing_else_does() -> None:
         assert key_id_of(text) is None
     # The last character has two bits of nothing: another spelling is no token.
     assert key_id_of(token[:-1] + "b") is None
+
+
+def test_threads_share_a_tokenizer() -> None:
+    """A context that two threads use at once raises, if the column is long enough to wait for."""
+    columns = [[bytes([i]) * 16] * 4_096 for i in range(3)]
+    expected = [Tokenizer(KEY).tokens(column) for column in columns]
+    tokenizer = Tokenizer(KEY)
+    for _ in range(20):
+        with ThreadPoolExecutor(3) as threads:
+            assert list(threads.map(tokenizer.tokens, columns)) == expected
+    assert len(tokenizer._spare) <= 3

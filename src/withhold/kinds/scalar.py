@@ -21,6 +21,7 @@ from withhold.kinds.instant import (
     print_day,
 )
 from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix
+from withhold.kinds.memo import Memo
 from withhold.kinds.phone import parse_phone
 from withhold.kinds.token import Tokenizer
 from withhold.names import Kind, Treatment, Unit
@@ -45,8 +46,8 @@ Scalar: TypeAlias = bool | str | Number | None
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
-_LONGEST_PATTERNED: Final = 256
-_LARGEST_PORT: Final = 65_535
+LONGEST_PATTERNED: Final = 256  # characters of a value that a pattern is held against
+LARGEST_PORT: Final = 65_535
 
 
 def normal_form(form: Form, value: Scalar) -> Scalar | Absent:
@@ -73,16 +74,18 @@ def normal_form(form: Form, value: Scalar) -> Scalar | Absent:
     return value if fits else MALFORMED
 
 
-def identity(form: Form, value: Scalar) -> str | None:
+def identity(form: Form, value: Scalar, memo: Memo | None = None) -> str | None:
     """Give the text by which a value is the same person's or not; None if it has not its form.
 
-    Only kinds that identify have one: `phone`, `ip`, `email`, `id`.
+    Only kinds that identify have one: `phone`, `ip`, `email`, `id`. `memo`: the warrant's, if any;
+    it makes no difference but of time.
     """
     if isinstance(value, str) and not _is_unicode(value):
         return None
     match form.kind, value:
         case Kind.PHONE, str():
-            return parse_phone(value, form.region, msisdn=form.msisdn)
+            read = parse_phone if memo is None else memo.phone
+            return read(value, form.region, msisdn=form.msisdn)
         case Kind.IP, str():
             address = parse_ip(value)
             return None if address is None else print_ip(address)
@@ -136,13 +139,13 @@ def treat(
 
 def _is_port(text: str) -> bool:
     # No more digits than a port has, so that no hostile number is ever converted.
-    return bool(_PORT.fullmatch(text)) and int(text) <= _LARGEST_PORT
+    return bool(_PORT.fullmatch(text)) and int(text) <= LARGEST_PORT
 
 
 def _fits_pattern(form: Form, text: str) -> bool:
     # A pattern costs a power of the length of what it is held against: no id is that long.
     return form.matcher is None or (
-        len(text) <= _LONGEST_PATTERNED and form.matcher.fullmatch(text) is not None
+        len(text) <= LONGEST_PATTERNED and form.matcher.fullmatch(text) is not None
     )
 
 

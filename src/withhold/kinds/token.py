@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 KEY_SIZE_BYTES: Final = 16
 
@@ -36,7 +36,7 @@ def key_id_of(token: str) -> str | None:
 
 
 class Tokenizer:
-    """Makes the tokens of one key; reuses one AES context, so one thread at a time."""
+    """Makes the tokens of one key; safe to share between threads."""
 
     def __init__(self, key: bytes) -> None:
         """`key`: 16 bytes, the warrant's own."""
@@ -44,13 +44,16 @@ class Tokenizer:
             message = f"a token key has {KEY_SIZE_BYTES} bytes, not {len(key)}"
             raise ValueError(message)
         # ECB on one block each is the cipher that the draft names: a permutation of addresses.
-        self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305
+        self._cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
+        # INVARIANT: whoever encrypts takes a context out and puts it back: one that two threads use
+        # at once raises `Already borrowed`. 0.02 µs; a new context for each call takes 1.4.
+        self._spare: list[CipherContext] = []
         self._prefix = f"tok_ip_{key_id(key)}_"
 
     def tokens(self, packed: Sequence[bytes]) -> list[str]:
         """Give a token for each packed address (16 bytes), in order."""
         prefix = self._prefix
-        ciphertext = self._encryptor.update(b"".join(packed))
+        ciphertext = self._encrypt(b"".join(packed))
         return [
             f"{prefix}{_TRIPLE[hi >> 49]}{_TRIPLE[hi >> 34 & 32767]}{_TRIPLE[hi >> 19 & 32767]}"
             f"{_TRIPLE[hi >> 4 & 32767]}{_PAIR[(hi & 15) << 6 | lo >> 58]}"
@@ -58,6 +61,15 @@ class Tokenizer:
             f"{_TRIPLE[lo >> 13 & 32767]}{_TRIPLE[(lo & 8191) << 2]}"
             for hi, lo in struct.iter_unpack(">QQ", ciphertext)
         ]
+
+    def _encrypt(self, blocks: bytes) -> bytes:
+        try:
+            context = self._spare.pop()
+        except IndexError:
+            context = self._cipher.encryptor()
+        ciphertext = context.update(blocks)
+        self._spare.append(context)
+        return ciphertext
 
 
 def reveal(token: str, key: bytes) -> bytes | None:
