@@ -1,7 +1,9 @@
 """One disclosure in a log of others, and the exhibit that proves it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from msgspec import structs
 
 from tests.ledger.logs import ORIGIN, Log, checkpoint_of, log_of, signer_of
 from withhold.digest import digest_of
@@ -63,12 +65,12 @@ def receipt(kind: EntryType = EntryType.RELEASE, **changes: Json) -> Entry:
         targets=("1.SEALED-target",),
         store_status=200,
     )
-    return Receipt(**{**vars(made), **changes}).entry()
+    return structs.replace(made, **changes).entry()
 
 
 def closing(ending: Ending = Ending.COMPLETE, **changes: Json) -> Entry:
     made = Closing(HANDLE, "2026-11-24T14:05:01Z", WARRANT, ending, len(BODY))
-    return Closing(**{**vars(made), **changes}).entry()
+    return replace(made, **changes).entry()
 
 
 def order(event: str, state: str, at: str, more: Mapping[str, Json] = SIGNED) -> Entry:

@@ -1,6 +1,5 @@
 from collections import Counter
 from enum import StrEnum
-from typing import Any
 
 import pytest
 import rfc8785
@@ -8,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from withhold.ledger.canonical import write_canonical
+from withhold.ledger.entry import Json
 
 EDGES = [0, 2**53 - 1, -(2**53) + 1]
 # Text of each range whose order differs by code unit, and what is escaped or looks as if it were.
@@ -35,7 +35,7 @@ class Colour(StrEnum):
 
 
 @given(JSON)
-def test_the_bytes_are_those_of_the_plain_way(value: Any) -> None:
+def test_the_bytes_are_those_of_the_plain_way(value: Json) -> None:
     assert write_canonical(value) == rfc8785.dumps(value)
 
 
@@ -54,7 +54,7 @@ def test_names_in_ascii_stand_in_their_order(value: dict[str, None]) -> None:
         pytest.param({Colour.RED: Colour.RED}, id="a word of few"),
     ],
 )
-def test_what_is_rare_is_written_all_the_same(value: Any) -> None:
+def test_what_is_rare_is_written_all_the_same(value: Json) -> None:
     assert write_canonical(value) == rfc8785.dumps(value)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.ledger.exhibits import (
     APPROVED,
@@ -91,7 +92,9 @@ def test_names_that_are_hostile_stay_names() -> None:
         resource=HOSTILE,
         instrument=HOSTILE,
         software=HOSTILE,
-        released=replace(RELEASED, disclosed={HOSTILE: 1}, generalized={HOSTILE: 1}),
+        released=structs.structs.replace(
+            RELEASED, disclosed={HOSTILE: 1}, generalized={HOSTILE: 1}
+        ),
         authorised={HOSTILE: 1},
     )
     hostile = {**SIGNED, "jurisdiction": HOSTILE, "categories": [HOSTILE], "instrument": HOSTILE}

@@ -1,11 +1,11 @@
 import base64
-import dataclasses
 import hashlib
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from withhold.digest import digest_of
 from withhold.ledger.entry import EntryType, open_sealed, read_public, write_entry
@@ -105,13 +105,13 @@ def test_what_is_public_and_what_is_sealed_of_a_receipt() -> None:
 
 
 def test_the_public_part_is_a_function_of_what_was_disclosed() -> None:
-    other = dataclasses.replace(
+    other = replace(
         RECEIPT,
         caller=CallerName("another"),
         targets=(),
         unauthorised={},
         store_status=None,
-        released=dataclasses.replace(RELEASED, records_seen=99, withheld={}),
+        released=replace(RELEASED, records_seen=99, withheld={}),
     )
     assert other.entry().public == RECEIPT.entry().public
     assert other.entry().sealed != RECEIPT.entry().sealed
@@ -125,9 +125,7 @@ def test_an_entry_of_a_receipt_is_written_and_opened() -> None:
 
 
 def test_where_no_body_was_there_is_no_commitment() -> None:
-    failure = dataclasses.replace(
-        RECEIPT, type=EntryType.FAILURE, outcome="store-failed", released=NOTHING
-    )
+    failure = replace(RECEIPT, type=EntryType.FAILURE, outcome="store-failed", released=NOTHING)
     public = failure.entry().public
     assert (public["outcome"], public["body"], public["size_bytes"]) == ("store-failed", None, 0)
 

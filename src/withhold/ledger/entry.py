@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NewType, TypeAlias
+from typing import Any, Final, NamedTuple, NewType, TypeAlias
 
 from withhold.digest import digest_of
 from withhold.errors import Unproven
@@ -69,15 +69,18 @@ class Entry:
     warrant: WarrantId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """An entry as it is kept: canonical bytes (RFC 8785), salt and leaf (32 bytes each)."""
 
     entry: Entry
     public: bytes
-    sealed: bytes = field(repr=False)
-    salt: bytes = field(repr=False)
+    sealed: bytes
+    salt: bytes
     leaf: bytes
+
+    def __repr__(self) -> str:
+        """Show what is public alone."""
+        return f"Written(entry={self.entry!r}, public={self.public!r}, leaf={self.leaf!r})"
 
 
 def write_entry(entry: Entry, salt: bytes) -> Written:
