@@ -92,9 +92,7 @@ def test_names_that_are_hostile_stay_names() -> None:
         resource=HOSTILE,
         instrument=HOSTILE,
         software=HOSTILE,
-        released=structs.structs.replace(
-            RELEASED, disclosed={HOSTILE: 1}, generalized={HOSTILE: 1}
-        ),
+        released=structs.replace(RELEASED, disclosed={HOSTILE: 1}, generalized={HOSTILE: 1}),
         authorised={HOSTILE: 1},
     )
     hostile = {**SIGNED, "jurisdiction": HOSTILE, "categories": [HOSTILE], "instrument": HOSTILE}
