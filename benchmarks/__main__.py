@@ -1,61 +1,132 @@
-"""Run the measurements: `python -m benchmarks [--json FILE]`."""
+"""Measure Withhold against what people would use instead: `python -m benchmarks [SECTION…]`.
+
+All sections take under ten minutes. JSON, a table and plots go to benchmarks/results/, beside the
+recorded run that they are compared with; docs/benchmarks.md says how to read them.
+"""
 
 import argparse
-import json
-import platform
-import statistics
 import sys
-from functools import partial
-from importlib.metadata import version
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from benchmarks.timing import alternate, median_ratio
-from benchmarks.workloads import workloads
+from benchmarks import cache, end_to_end, kernel, ledger, streaming, transforms, workers
+from benchmarks.effort import FULL, QUICK, SMOKE, Effort
+from benchmarks.figures import Result
+from benchmarks.machine import commit, machine, versions
+from benchmarks.run import Run, parse_run, print_run
+from benchmarks.table import markdown
 
-
-def main() -> None:
-    """Measure, print a table, and write JSON where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    arguments = parser.parse_args()
-    rows: list[dict[str, str | float]] = []
-    for workload in workloads():
-        engines = {
-            name: partial(engine, workload.body) for name, engine in workload.engines.items()
-        }
-        seconds = alternate(engines)
-        for name, turns in seconds.items():
-            median = statistics.median(turns)
-            rows.append(
-                {
-                    "workload": workload.name,
-                    "engine": name,
-                    "median_us": round(median * 1e6, 1),
-                    "megabytes_per_s": round(len(workload.body) / median / 1e6, 1),
-                    "records_per_s": round(workload.records / median),
-                    "withhold_is_times_as_fast": round(median_ratio(turns, seconds["withhold"]), 2),
-                }
-            )
-    machine = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "msgspec": version("msgspec"),
-        "orjson": version("orjson"),
-    }
-    _print(rows)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": machine, "kernel": rows}, indent=1) + "\n")
+RESULTS: Final = Path(__file__).parent / "results"
+RECORDED: Final = "recorded.json"
+SECTIONS: Final[Mapping[str, Callable[[Effort], Result]]] = {
+    "kernel": kernel.measure,
+    "transforms": transforms.measure,
+    "cache": cache.measure,
+    "end-to-end": end_to_end.measure,
+    "ledger": ledger.measure,
+    "streaming": streaming.measure,
+    "workers": workers.measure,
+}
 
 
-def _print(rows: list[dict[str, str | float]]) -> None:
-    out = sys.stdout.write
-    out(f"{'workload':<28}{'engine':<18}{'µs':>9}{'MB/s':>9}{'records/s':>12}{'ours is':>10}\n")
-    for row in rows:
-        out(
-            f"{row['workload']:<28}{row['engine']:<18}{row['median_us']:>9}{row['megabytes_per_s']:>9}"
-            f"{row['records_per_s']:>12}{row['withhold_is_times_as_fast']:>9}x\n"
+def main(words: Sequence[str]) -> int:
+    """Measure, print the table, and write JSON, table and plots."""
+    arguments = _parser().parse_args(words)
+    unknown = [name for name in arguments.sections if name not in SECTIONS]
+    if unknown:
+        sys.stderr.write(
+            f"error: there is no section `{unknown[0]}`\nhint: there are {', '.join(SECTIONS)}\n"
         )
+        return 2
+    effort: Effort = arguments.effort
+    if arguments.record and effort is not FULL:
+        sys.stderr.write("error: only a full run is recorded\n")
+        return 2
+    run = _measure(arguments.sections or list(SECTIONS), effort)
+    with tempfile.TemporaryDirectory() as scratch:
+        # A smoke is to show that everything works; what it measured is not worth keeping.
+        into = Path(scratch) if effort is SMOKE else arguments.into
+        _write(run, into, record=arguments.record)
+    return 0
+
+
+def _measure(names: Sequence[str], effort: Effort) -> Run:
+    began_s = time.monotonic()
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    head, dirty = commit()
+    results: dict[str, Result] = {}
+    for name in names:
+        section_s = time.monotonic()
+        results[name] = SECTIONS[name](effort)
+        sys.stderr.write(f"{name}: {time.monotonic() - section_s:.0f} s\n")
+    return Run(
+        at=at,
+        commit=head,
+        dirty=dirty,
+        effort=effort.name,
+        seconds=round(time.monotonic() - began_s, 1),
+        machine=machine(),
+        versions=versions(),
+        notes={name: result.notes for name, result in results.items()},
+        figures=[figure for result in results.values() for figure in result.figures],
+    )
+
+
+def _write(run: Run, into: Path, *, record: bool) -> None:
+    """Write all forms of a run; the plots where matplotlib is installed."""
+    recorded = _recorded(into / RECORDED)
+    into.mkdir(parents=True, exist_ok=True)
+    (into / "latest.json").write_bytes(print_run(run))
+    table = markdown(run, recorded)
+    (into / "latest.md").write_text(table, encoding="utf-8")
+    sys.stdout.write(table)
+    try:
+        from benchmarks.plots import draw  # noqa: PLC0415 - matplotlib is for `make bench` alone
+    except ModuleNotFoundError:
+        sys.stderr.write("no plots: matplotlib is not installed; `make bench` installs it\n")
+    else:
+        draw(run, into)
+    if record:
+        (into / RECORDED).write_bytes(print_run(run))
+        (into / "recorded.md").write_text(markdown(run, None), encoding="utf-8")
+
+
+def _recorded(file: Path) -> Run | None:
+    return parse_run(file.read_bytes()) if file.exists() else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument(
+        "--quick", dest="effort", action="store_const", const=QUICK, default=FULL,
+        help="fewer and shorter rounds: to see where one stands",
+    )  # fmt: skip
+    effort.add_argument(
+        "--smoke", dest="effort", action="store_const", const=SMOKE,
+        help="as short as can be, nothing is written: to see that everything works",
+    )  # fmt: skip
+    parser.add_argument(
+        "--record", action="store_true", help="make this the run that later ones are compared with"
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help="where to write (default: results/)",
+    )
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

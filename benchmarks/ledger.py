@@ -2,26 +2,29 @@
 
 Each runs in a process of its own, before one store, with one registry and one set of token keys of
 its own in SQLite; nothing but the ledger is another. They are loaded in turn, and what counts is
-the median of the ratios: `python -m benchmarks.ledger [--rounds N] [--json FILE]`.
+the median of the ratios. `python -m benchmarks.ledger LEDGER UPSTREAM PORT` is one such process.
 """
 
-import argparse
 import asyncio
 import dataclasses
 import json
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
-from benchmarks.load import requests_per_s
-from benchmarks.store import start
-from tests.proxy.plane import ACCOUNT, ALICE, RING, VALID, WARRANT, change, plane
-from tests.proxy.served import request, served
+from benchmarks.bodies import Workload
+from benchmarks.effort import Effort
+from benchmarks.figures import REQUESTS, Result, figure, ratio
+from benchmarks.load import Request, saturate
+from benchmarks.processes import Process, cores, free_port, on, started
+from benchmarks.upstream import upstream
+from tests.proxy.plane import ACCOUNT, ALICE, RING, TOKEN, VALID, WARRANT, change, plane
 from tests.warrants import approved
 from withhold.adapters.database import Database
 from withhold.adapters.ledger import SqlLedger
@@ -30,72 +33,78 @@ from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.adapters.token_keys import SqlTokenKeys
 from withhold.adapters.upkeep import Upkeep
-from withhold.deployment.model import Limits
+from withhold.deployment.model import Limits, Listen
 from withhold.names import State, WarrantId
 from withhold.ports import Registered
 from withhold.proxy.app import data_plane
 from withhold.proxy.closings import Closings
-from withhold.wiring import make_receipt_id
+from withhold.serve.listener import bind
+from withhold.serve.planes import serve_planes
+from withhold.wiring import Plane, receipt_ids
 
-CONNECTIONS: Final = 32
-SECONDS: Final = 2.0
-ROUNDS: Final = 7
-LEDGERS: Final = ("durable", "memory")
+SECTION: Final = "ledger"
+DURABLE: Final = "durable ledger"
+MEMORY: Final = "its twin in memory"
+LEDGERS: Final = (DURABLE, MEMORY)
 # 1 KB: what the account holds beside what is covered.
 BODY: Final = json.dumps(
     {**ACCOUNT, **{f"member_{i}": "x" * 24 for i in range(19)}, "z": "y" * 80}
 ).encode()
-REQUEST: Final = request(f"/stores/shop/v1/accounts/{ALICE}")
+STORED: Final = Workload("1 KB", "account", f"/v1/accounts/{ALICE}", BODY, None, ())
+HEADERS: Final = {"Authorization": f"Bearer {TOKEN}", "Withhold-Warrant": WARRANT}
 
 
-def measure(rounds: int) -> dict[str, float]:
-    """Give requests per second with each ledger, and durable's share of memory's."""
+def measure(effort: Effort) -> Result:
+    """Measure requests per second and CPU with each ledger."""
+    shared = cores()
+    rounds: dict[tuple[str, str], list[float]] = defaultdict(list)
     with ExitStack() as stack:
-        ports = {name: stack.enter_context(_Process(name)).port for name in LEDGERS}
-        turns: dict[str, list[float]] = {name: [] for name in LEDGERS}
-        asyncio.run(_load(ports, turns, rounds))
-    ratios = [d / m for d, m in zip(turns["durable"], turns["memory"], strict=True)]
-    return {
-        **{name: round(statistics.median(each)) for name, each in turns.items()},
-        "share": round(statistics.median(ratios), 3),
-    }
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="withhold-bench-")))
+        port = stack.enter_context(upstream(folder / "upstream", [STORED], shared.load))
+        running = {
+            name: stack.enter_context(_process(name, port, folder / name, shared.proxy))
+            for name in LEDGERS
+        }
+        stack.enter_context(on(shared.load))
+        for request, _ in running.values():
+            saturate(request, effort.seconds / 2)  # warm
+        order = cycle([LEDGERS, tuple(reversed(LEDGERS))])
+        for _ in range(effort.rounds):
+            for name in next(order):
+                request, process = running[name]
+                before_s = process.cpu_s()
+                load = saturate(request, effort.seconds)
+                used_s = process.cpu_s() - before_s
+                rounds[name, REQUESTS].append(load.requests_per_s)
+                rounds[name, "CPU a request"].append(used_s / load.count * 1e6)
+    units = {REQUESTS: REQUESTS, "CPU a request": "µs"}
+    figures = [
+        figure(SECTION, STORED.name, name, measured, units[measured], each)
+        for (name, measured), each in rounds.items()
+    ]
+    durable, memory = rounds[DURABLE, REQUESTS], rounds[MEMORY, REQUESTS]
+    shares = [ratio([d], [m]) for d, m in zip(durable, memory, strict=True)]
+    figures.append(figure(SECTION, STORED.name, DURABLE, f"of {MEMORY}", "×", shares))
+    return Result(tuple(figures))
 
 
-async def _load(ports: dict[str, int], turns: dict[str, list[float]], rounds: int) -> None:
-    for port in ports.values():
-        await requests_per_s(port, REQUEST, CONNECTIONS, SECONDS / 2)  # warm
-    order = cycle([LEDGERS, tuple(reversed(LEDGERS))])
-    for _ in range(rounds):
-        for name in next(order):
-            found = await requests_per_s(ports[name], REQUEST, CONNECTIONS, SECONDS)
-            turns[name].append(found)
+@contextmanager
+def _process(
+    ledger: str, upstream_port: int, log: Path, chosen: frozenset[int]
+) -> Iterator[tuple[Request, Process]]:
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.ledger", ledger, str(upstream_port), str(port)]
+    with started(command, chosen, log, port=port) as process:
+        yield Request(port, f"/stores/shop{STORED.path}", HEADERS), process
 
 
-class _Process:
-    """One proxy, in a process of its own."""
-
-    def __init__(self, ledger: str) -> None:
-        command = [sys.executable, "-m", "benchmarks.ledger", "--serve", ledger]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def __enter__(self) -> Self:
-        if self._process.stdout is None:
-            raise RuntimeError
-        self.port = int(self._process.stdout.readline())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()  # the end of its input ends it
-
-
-async def _serve(ledger: str, folder: Path) -> None:
-    """Serve the proxy with this ledger until the input ends; prints the port."""
-    store, port = await start(BODY)
-    http = HttpStore(f"http://127.0.0.1:{port}", {}, Limits())
+async def _serve(ledger: str, upstream_port: int, port: int, folder: Path) -> None:
+    """Serve the proxy with this ledger until SIGTERM."""
+    http = HttpStore(f"http://127.0.0.1:{upstream_port}", {}, Limits())
     database = Database(f"sqlite:///{folder / 'withhold.db'}")
     registry = SqlRegistry(database)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with plane(folder, store=http) as it:
         document = approved(valid=VALID)
         found = await it.registry.find(WarrantId(WARRANT))
@@ -106,7 +115,7 @@ async def _serve(ledger: str, folder: Path) -> None:
         )
         standing = Standing(registry.changes_now, folder / "freezes")
         standing.start()
-        kept = SqlLedger(database) if ledger == "durable" else it.parts.ledger
+        kept = SqlLedger(database) if ledger == DURABLE else it.parts.ledger
         parts = dataclasses.replace(
             it.parts,
             registry=registry,
@@ -114,39 +123,19 @@ async def _serve(ledger: str, folder: Path) -> None:
             ledger=kept,
             closings=Closings(kept),
             token_keys=SqlTokenKeys(database, lambda: RING),
-            new_receipt_id=make_receipt_id,
+            new_receipt_id=receipt_ids(),
         )
         upkeep = Upkeep([kept.settle])
         await upkeep.start()
-        async with served(data_plane(parts)) as at:
-            print(at.port, flush=True)
-            await asyncio.to_thread(sys.stdin.read)
+        with bind(Listen("127.0.0.1", port)) as sock:
+            apps = {Plane.DATA: data_plane(parts)}
+            await serve_planes(apps, {Plane.DATA: sock}, Limits(), stop, drain_s=1.0)
         await parts.closings.drain()
         await upkeep.close()
         standing.close()
-    store.close()
     database.close()
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ledger", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    parser.add_argument("--serve", choices=LEDGERS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(_serve(arguments.serve, Path(folder)))
-        return
-    found = measure(arguments.rounds)
-    print(
-        f"1 KB, {CONNECTIONS} connections: {found['durable']} requests/s with the durable ledger, "
-        f"{found['memory']} with its twin in memory: {found['share']:.1%} of it"
-    )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as scratch:
+        asyncio.run(_serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(scratch)))

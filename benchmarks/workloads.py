@@ -6,7 +6,7 @@ tokens with one AES context, and check no types. Each must give what ours gives,
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,13 +17,13 @@ import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 import withhold
+from benchmarks.bodies import FIRST_MS, OTHER_TARGET, RECORDS, TARGET, sessions
 from withhold.kinds.token import key_id
 from withhold.minimize.minimizer import Minimizer
 
 CONFIG: Final = Path(__file__).parent / "config"
 KEY: Final = bytes(range(16))
-RECORDS: Final = 200
-TARGETS: Final = frozenset({"@u0:example.test", "@u1:example.test"})
+TARGETS: Final = frozenset({TARGET, OTHER_TARGET})
 SINCE_MS: Final = 1_672_531_200_000
 UNTIL_MS: Final = 1_798_761_600_000
 
@@ -62,30 +62,19 @@ def workloads() -> list[Workload]:
     return made
 
 
-def minimizer(resource: str) -> Minimizer:
-    """Make ours, as anybody would."""
+def minimizer(
+    resource: str, params: Mapping[str, str] | None = None, **claims: object
+) -> Minimizer:
+    """Make ours, as anybody would. `claims`: what the warrant says otherwise."""
     config = withhold.load(str(CONFIG))
-    warrant = withhold.parse_warrant((CONFIG / "warrant.json").read_bytes())
-    return config.minimizer(warrant, f"bench/{resource}", token_key=KEY)
+    document = json.loads((CONFIG / "warrant.json").read_bytes()) | claims
+    warrant = withhold.parse_warrant(json.dumps(document).encode())
+    return config.minimizer(warrant, f"bench/{resource}", params=params, token_key=KEY)
 
 
 def _sessions() -> Workload:
     """Make 200 sessions of 20 fields, 5 covered, every address to be tokenized."""
-    rng = Random(1)
-    rows = [
-        {f"column_{k}": "x" * rng.randint(5, 25) for k in range(13)}
-        | {
-            "id": i + 1,
-            "account": f"@u{i % 2}:example.test",
-            "ip": ".".join(str(rng.randint(1, 255)) for _ in range(4)),
-            "seen": 1_700_000_000_000 + i * 1_000,
-            "port": 443,
-            "score": 1.5,
-            "agent": "Mozilla/5.0 (X11; Linux x86_64)",
-        }
-        for i in range(RECORDS)
-    ]
-    body = json.dumps({"rows": rows, "total": RECORDS}).encode()
+    body = json.dumps({"rows": sessions(), "total": RECORDS}).encode()
     engines = _engines("sessions", _filter_sessions)
     return Workload("sessions, tokenized", body, RECORDS, engines)
 
@@ -99,7 +88,7 @@ def _messages() -> Workload:
             "age": 166 + i,
             "content": {"body": " ".join(rng.choices(words, k=40)), "msgtype": "m.text"},
             "event_id": f"${rng.getrandbits(172):043x}",
-            "origin_server_ts": 1_700_000_000_000 + i * 1_000,
+            "origin_server_ts": FIRST_MS + i * 1_000,
             "room_id": "!ny6ldJjFy7NwonmDL1TwvLr7FqmRHIvV9gh7iuqpVPA",
             "sender": f"@u{i % 2}:example.test",
             "type": "m.room.message",

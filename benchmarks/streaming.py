@@ -1,0 +1,131 @@
+"""Streaming: NDJSON through the proxy, how fast and in how much memory.
+
+The store is our own here: it sends the same lines over and over, and can do it faster than any
+proxy takes them. What is counted are the store's bytes; the reader throws the answer away.
+"""
+
+import json
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from benchmarks import ours
+from benchmarks.bodies import TARGET, lines
+from benchmarks.effort import Effort
+from benchmarks.figures import OURS, Result, figure
+from benchmarks.load import HOST, Request
+from benchmarks.processes import Process, cores, free_port, on, started
+
+SECTION: Final = "streaming"
+PATH: Final = f"/accounts/{TARGET}/export"
+LINES: Final = 2_000  # about a megabyte
+DIRECT: Final = "no proxy"
+EVERY_S: Final = 0.02  # how often memory is looked at
+_PIECE_BYTES: Final = 2**20
+_MIB: Final = 2**20
+
+
+class BrokenError(Exception):
+    """The stream ended before its end."""
+
+
+def measure(effort: Effort) -> Result:
+    """Stream through ours, and without a proxy: what store and reader can do."""
+    shared = cores()
+    piece = lines(LINES)
+    times = max(1, effort.stream_bytes // len(piece))
+    size_bytes = times * len(piece)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="withhold-bench-")))
+        port = stack.enter_context(_store(folder, piece, times, shared.load))
+        proxy = stack.enter_context(ours.proxy(folder / OURS, port, shared.proxy))
+        stack.enter_context(on(shared.load))
+        request = proxy.request(PATH)
+        _warm(request)
+        idle_bytes, before_s = proxy.process.memory_bytes(), proxy.process.cpu_s()
+        with _watching(proxy.process) as seen:
+            took_s, out_bytes = _read(request)
+        used_s = proxy.process.cpu_s() - before_s
+        direct_s, _ = _read(Request(port, PATH))
+    workload = f"NDJSON, {size_bytes / 1e6:,.0f} MB"
+    held = [(each - idle_bytes) / _MIB for each in seen]
+    figures = (
+        figure(SECTION, workload, OURS, "MB/s", "MB/s", [size_bytes / took_s / 1e6]),
+        figure(SECTION, workload, OURS, "CPU a GB", "s", [used_s / size_bytes * 1e9]),
+        figure(SECTION, workload, OURS, "memory above idle", "MiB", [max(held)]),
+        figure(SECTION, workload, DIRECT, "MB/s", "MB/s", [size_bytes / direct_s / 1e6]),
+    )
+    return Result(figures, (f"{out_bytes / 1e6:,.0f} MB of it were disclosed",))
+
+
+@contextmanager
+def _store(folder: Path, piece: bytes, times: int, chosen: frozenset[int]) -> Iterator[int]:
+    """Serve `piece` so many times, as one stream; gives the port."""
+    port = free_port()
+    file = folder / "lines.ndjson"
+    file.write_bytes(piece)
+    table = json.dumps({PATH: [str(file), times]})
+    command = [sys.executable, "-m", "benchmarks.store", str(port), table]
+    with started(command, chosen, folder / "store.log", port=port):
+        yield port
+
+
+def _warm(request: Request) -> None:
+    """Ask until the node has heard of the warrant, and once the whole way."""
+    until_s = time.monotonic() + 10.0
+    while True:
+        try:
+            _read(request, at_most=1)
+        except BrokenError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _read(request: Request, at_most: int = sys.maxsize) -> tuple[float, int]:
+    """Read an answer to its end; gives seconds and bytes. Raises: BrokenError."""
+    buffer, count, tail = bytearray(_PIECE_BYTES), 0, b""
+    began_s = time.perf_counter()
+    with socket.create_connection((HOST, request.port)) as connection:
+        connection.sendall(request.encode().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        while received := connection.recv_into(buffer):
+            if not count and not buffer.startswith(b"HTTP/1.1 200 "):
+                raise BrokenError
+            count += received
+            tail = (tail + bytes(buffer[max(0, received - 8) : received]))[-8:]
+            if count >= at_most:
+                return time.perf_counter() - began_s, count
+    took_s = time.perf_counter() - began_s
+    # A chunked answer has a last chunk; one that is broken off has none.
+    if not tail.endswith((b"\r\n0\r\n\r\n", b"}\n")):
+        raise BrokenError
+    return took_s, count
+
+
+@contextmanager
+def _watching(process: Process) -> Iterator[list[int]]:
+    """Look at the process's memory all the while; gives what was seen."""
+    seen: list[int] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while True:
+            seen.append(process.memory_bytes())
+            if done.wait(EVERY_S):
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
