@@ -18,6 +18,7 @@ from withhold.errors import Malformed, Mismatch, WithholdError
 from withhold.kinds.form import Form
 from withhold.kinds.token import Tokenizer
 from withhold.minimize import reference
+from withhold.minimize.document import is_utf8
 from withhold.minimize.fast import Plan
 from withhold.minimize.run import bounds_of
 from withhold.minimize.scope import Scope
@@ -111,11 +112,22 @@ def run_fast(allowlist: Allowlist, scope: Scope, body: bytes) -> Outcome:
 
 
 def outcome_of(plan: Plan, scope: Scope, body: bytes) -> Outcome:
-    """Give what a plan says; an error is told by its class."""
+    """Give what a plan says; an error is told by its class. Twice together it must say the same."""
+    bounds = bounds_of(scope)
+    outcome: Outcome
     try:
-        return _checked(plan.run(bounds_of(scope), body))
+        outcome = _checked(plan.run(bounds, body))
     except (Malformed, Mismatch) as error:
-        return type(error)
+        outcome = type(error)
+    together = plan.run_together(bounds, [body, body]) if is_utf8(body) else None
+    if together is not None:
+        assert isinstance(outcome, tuple)
+        out, tally = outcome
+        twice = Tally()
+        twice.add(tally)
+        twice.add(tally)
+        assert _checked(together) == (b"" if out is None else (out + b"\n") * 2, twice)
+    return outcome
 
 
 def _checked(outcome: tuple[bytes | None, Tally]) -> tuple[bytes | None, Tally]:

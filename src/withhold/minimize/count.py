@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from msgspec import UNSET
 
 from withhold.minimize.run import Context, Operation, Run
+from withhold.minimize.tally import add_counts
 
 # Counts the members of a column of objects, and tells whether under each something is disclosed.
 Count: TypeAlias = Callable[[list[list[Any]], Run], bool]
@@ -40,8 +41,7 @@ def count_members(leaves: Sequence[tuple[str, int]], sure: Sequence[int]) -> Cou
     def count(columns: list[list[Any]], run: Run) -> bool:
         rows = len(columns[0])
         if rows and all(map(all, unsure(columns))):
-            for label in labels:
-                run.disclosed[label] += rows
+            add_counts(run.tally.disclosed, dict.fromkeys(labels, rows))
             return True
         for label, index in leaves:
             run.disclose(label, _standing(columns[index]))

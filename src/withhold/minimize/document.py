@@ -19,6 +19,16 @@ Output: TypeAlias = "bool | str | msgspec.Raw | list[Output] | dict[str, Output]
 _FAULTY: Final = object()
 
 
+def is_utf8(body: bytes) -> bool:
+    """Tell whether all of `body` is UTF-8: msgspec does not look into what it skips."""
+    if body.isascii():
+        return True
+    with contextlib.suppress(UnicodeDecodeError):
+        body.decode("utf-8")
+        return True
+    return False
+
+
 def parse_document(body: bytes) -> Json:
     """Parse RFC 8259 JSON in UTF-8; numbers keep their digits, a repeated name's last value counts.
 

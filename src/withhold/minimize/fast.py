@@ -8,11 +8,11 @@ reference answers, which means the same.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, islice
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -22,6 +22,7 @@ from withhold.catalogue.model import RequestSubject
 from withhold.errors import Malformed, Mismatch
 from withhold.minimize import reference
 from withhold.minimize.count import Count, count_members
+from withhold.minimize.document import is_utf8
 from withhold.minimize.gate import Gate, Look, agrees, compile_gate, look
 from withhold.minimize.keys import name_keys
 from withhold.minimize.leaf import compile_column, compile_leaf, single
@@ -39,9 +40,12 @@ _TYPES: dict[Reading, Any] = {
     Reading.RAW: Raw,
 }
 
+_ODD: Final = (msgspec.MsgspecError, RecursionError, Unclear)
 _MUTE: dict[str, Any] = {"__repr__": object.__repr__}
 
 Agreement: TypeAlias = Callable[[Any, Bounds], bool]
+Columns: TypeAlias = list[list[Any]]  # the members of some rows, by index
+Take: TypeAlias = tuple[Callable[[Any], Columns], Callable[[list[Any]], Columns]]
 
 
 class Plan:
@@ -51,7 +55,8 @@ class Plan:
         """Compile decoder, operations and the check of the subject."""
         self._allowlist = allowlist
         self._root = lay_out(allowlist) if allowlist.leaves else None
-        self._encode = msgspec.json.Encoder().encode
+        encoder = msgspec.json.Encoder()
+        self._encode, self._encode_lines = encoder.encode, encoder.encode_lines
         if self._root is not None:
             kind, self._operation = _compile_container(self._root, [])
             self._decode = msgspec.json.Decoder(kind).decode
@@ -62,30 +67,39 @@ class Plan:
 
         `body`: UTF-8 JSON, one document. Raises: Malformed, Mismatch.
         """
-        if not (body.isascii() or _is_utf8(body)):  # the decoder does not look into what it skips
+        if not (body.isascii() or is_utf8(body)):
             message = "the answer is not UTF-8"
             raise Malformed(message)
         if self._root is not None:
-            with contextlib.suppress(msgspec.MsgspecError, RecursionError, Unclear):
-                return self._run(bounds, body)
+            try:  # `contextlib.suppress` takes 0.2 µs, of 5 for a short document
+                (kept,), tally = self._run(bounds, [self._decode(body)])
+                return (None if kept is UNSET else self._encode(kept)), tally
+            except _ODD:
+                pass  # what comes now has no exception attached: the decoder's may quote
         return reference.minimize(self._allowlist, bounds.scope, body)
 
-    def _run(self, bounds: Bounds, body: bytes) -> tuple[bytes | None, Tally]:
-        document = self._decode(body)
-        if self._agrees is not None and not self._agrees(document, bounds):
-            message = "the answer is not about the subject that was asked for"
-            raise Mismatch(message)
+    def run_together(self, bounds: Bounds, bodies: Sequence[bytes]) -> tuple[bytes, Tally] | None:
+        """Give the lines that leave of `bodies`, and the counts of all of them.
+
+        `bodies`: known to be UTF-8. None where `run` would hand one of them to the reference, or
+        refuse it. Each is decoded by itself: 404 ns a line of 570 bytes, 374 were they one text.
+        """
+        if self._root is None:
+            return None
+        with contextlib.suppress(*_ODD, Mismatch):
+            kept, tally = self._run(bounds, list(map(self._decode, bodies)))
+            return self._encode_lines([out for out in kept if out is not UNSET]), tally
+        return None
+
+    def _run(self, bounds: Bounds, documents: list[Decoded]) -> tuple[list[Any], Tally]:
+        """Give what is left of each document. Raises: Unclear, Mismatch."""
+        if self._agrees is not None:
+            for document in documents:
+                if not self._agrees(document, bounds):
+                    message = "the answer is not about the subject that was asked for"
+                    raise Mismatch(message)
         run = Run(bounds)
-        kept = self._operation([document], (), run)[0]
-        return (None if kept is UNSET else self._encode(kept)), run.close()
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        return self._operation(documents, (), run), run.tally
 
 
 def _compile(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
@@ -150,7 +164,7 @@ def _compile_object(place: Place, whens: list[Names]) -> tuple[Any, Operation]:
         for name, entry in plain.items()
     }
     members = _Members(
-        take=[_take(index) for index in range(len(attributes))],
+        take=_take(len(attributes)),
         treat=[
             (index, operations[name]) for index, name in enumerate(attributes) if name in covered
         ],
@@ -170,14 +184,18 @@ def _plain(member: Place) -> Entry | None:
     return single(member) if member.record is None else None
 
 
-def _take(index: int) -> Callable[[list[Any]], list[Any]]:
-    """Give a function that takes one member out of all rows.
+def _take(count: int) -> Take:
+    """Give functions that take all members out of a single row, and out of any number of rows.
 
-    Source text made of an integer: an attribute that is spelled out is read at half the price of
-    `map(attrgetter)`, 9 against 18 ns, and this is most of what a column costs.
+    Source text made of integers: an attribute that is spelled out is read at half the price of
+    `map(attrgetter)`, 8 against 18 ns, and this is most of what a column costs. For a single row,
+    which every short document is, what costs is calls: 0.15 µs for six columns against 0.75.
     """
-    taken: Callable[[list[Any]], list[Any]] = eval(f"lambda rows: [row.f{index} for row in rows]")  # noqa: S307 - as above
-    return taken
+    single = ",".join(f"[row.f{index}]" for index in range(count))
+    columns = ",".join(f"[row.f{index} for row in rows]" for index in range(count))
+    one: Callable[[Decoded], Columns] = eval(f"lambda row: [{single}]")  # noqa: S307 - as above
+    many: Callable[[list[Decoded]], Columns] = eval(f"lambda rows: [{columns}]")  # noqa: S307 - as above
+    return one, many
 
 
 def _is_told_by_gate(place: Place, name: str) -> bool:
@@ -211,7 +229,7 @@ def _struct(name: str, members: dict[str, tuple[str, Any]]) -> Decoded:
 class _Members:
     """What is done with the members of a column of objects."""
 
-    take: list[Callable[[list[Any]], list[Any]]]  # every decoded member, by index
+    take: Take  # every decoded member, by index: of one row, and of many
     treat: list[tuple[int, Operation | None]]  # the covered ones, in the output's order
     build: Callable[..., Decoded]  # makes an output of what leaves of them
     count: Count | None  # None: all leaves among them count themselves
@@ -222,11 +240,12 @@ class _Members:
 def _objects(members: _Members) -> Operation:
     """Give the operation of a column of objects: gate, treat each member's column, build anew."""
     nothing = members.build()
+    take_one, take_many = members.take
 
     def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
-        mask = [value is not None and value is not UNSET for value in values]
-        rows = values if all(mask) else list(compress(values, mask))
-        columns = [take(rows) for take in members.take]
+        mask: list[Any] = values  # an object that is there is true, None and UNSET are not
+        rows = values if all(values) else list(compress(values, mask))
+        columns = take_one(rows[0]) if len(rows) == 1 else take_many(rows)
         if members.gate is not None:
             admitted = members.gate(columns, run)
             if not all(admitted):

@@ -1,17 +1,30 @@
 """The tally: how much was seen, disclosed and withheld, by reason and by catalogued place."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
+
+from msgspec import Struct, field
 
 # A Counter's `__init__` only fills it, and takes five times as long as making an empty one: for a
 # short line of NDJSON that is a tenth of the work.
 _empty: Final = partial(Counter.__new__, Counter)
 
 
-@dataclass(slots=True)
-class Tally:
+_Place = TypeVar("_Place")
+
+
+def add_counts(counts: dict[_Place, int], others: Mapping[_Place, int]) -> None:
+    """Add to counts. A dict's `get`: what a Counter says of what it lacks takes five times that."""
+    if counts:
+        for place, count in others.items():
+            counts[place] = counts.get(place, 0) + count
+    else:
+        dict.update(counts, others)
+
+
+class Tally(Struct):
     """Counts, never a value.
 
     `withheld` counts by reason and place: a field's label for values that were `malformed`, a
@@ -31,10 +44,8 @@ class Tally:
         """Add another document's counts to these."""
         self.records_seen += other.records_seen
         self.records_disclosed += other.records_disclosed
-        if other.withheld:  # for a short line, adding nothing would be a twentieth of the work
-            self.withheld.update(other.withheld)
-        for label, count in other.disclosed.items():
-            self.disclosed[label] += count
+        add_counts(self.withheld, other.withheld)
+        add_counts(self.disclosed, other.disclosed)
 
     def by_reason(self) -> dict[str, int]:
         """Sum what was withheld over all places."""
