@@ -3,8 +3,8 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from withhold.kinds.ip import pack_ip, parse_ip, print_ip
-from withhold.minimize.ip import normal, pack
+from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix
+from withhold.minimize.ip import normal, pack, prefix
 
 ALMOST = st.one_of(
     st.text("0123456789abcdefABCDEFg:.%/x ", max_size=50),
@@ -21,6 +21,7 @@ ALMOST = st.one_of(
 def agree(text: str) -> None:
     address = parse_ip(text)
     assert normal(text) == (None if address is None else print_ip(address))
+    assert prefix(text) == (None if address is None else print_prefix(address))
     assert pack(text) == (None if address is None else pack_ip(address))
 
 
@@ -76,3 +77,10 @@ def test_they_agree_on_what_address_parsers_differ_about() -> None:
         *("\uff11.2.3.4", "1.2.3.\u0664", "::\uff11"),
     ):
         agree(text)
+
+
+def test_they_agree_whichever_groups_are_zero() -> None:
+    """C libraries differ about which zeros are shortened, and what is written with dots."""
+    for zeros in range(256):
+        for group in ("1", "ffff", "0a00"):
+            agree(":".join("0" if zeros >> i & 1 else group for i in range(8)))

@@ -1,25 +1,32 @@
 """Gates: which records of a column are in scope, told for the whole column at once.
 
-The common case (ids and counts as they should be) is two list comprehensions; only a record that
-they do not admit is looked at by the kinds, for the exact answer and the reason.
+The common case (ids and counts as they should be, those of others included) is two list
+comprehensions; only what is written otherwise is looked at by the kinds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from operator import or_
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET
 
 from withhold.catalogue.model import Record, RecordSubject, RecordTime
+from withhold.kinds.email import parse_email
 from withhold.kinds.form import Form
+from withhold.kinds.instant import YEAR_2000, YEAR_2100, count_from
+from withhold.kinds.memo import Memo
 from withhold.kinds.scalar import identity, instant
+from withhold.minimize.ip import normal
 from withhold.minimize.run import Bounds, Decoded, Run, scalar_of
-from withhold.names import Kind, Reason
+from withhold.names import Kind, Reason, Unit
 from withhold.paths import print_path
 
 Columns: TypeAlias = Sequence[list[Any]]  # the members of the rows, by index
 Look: TypeAlias = Callable[[Columns], list[Any]]  # gives the column at a path of names
 Gate: TypeAlias = Callable[[Columns, Run], list[bool]]
+Identify: TypeAlias = Callable[[Any, Memo], str | None]  # who a decoded value is
+
+_TEXT: Final = frozenset({str})
 
 
 def look(index: int, attributes: Sequence[str] = ()) -> Look:
@@ -50,52 +57,70 @@ def compile_gate(record: Record, subjects: Sequence[Look], time: Look | None, *,
 
     def gate(columns: Columns, run: Run) -> list[bool]:
         run.tally.records_seen += len(columns[0])
-        admitted = [True] * len(columns[0])
-        if by_subject is not None:
-            admitted = by_subject(columns, admitted, run)
+        admitted = None if by_subject is None else by_subject(columns, run)
         if by_time is not None:
             admitted = by_time(columns, admitted, run)
-        return admitted
+        return [True] * len(columns[0]) if admitted is None else admitted
 
     return gate
 
 
-# A check of those rows that were admitted before it: a record has one reason to be withheld.
-_Check: TypeAlias = Callable[[Columns, list[bool], Run], list[bool]]
-
-
 def _subject_gate(
     subject: RecordSubject, looks: Sequence[Look], place: str, *, raw: bool
-) -> _Check:
+) -> Callable[[Columns, Run], list[bool]]:
     form = subject.form
-    plain = _is_plain(form) and not raw
+    if _is_plain(form) and not raw:
+        return _plain_gate(form, looks, place)
+    tell = _general(form) if raw else _compile_identity(form)
 
-    def check(columns: Columns, _before: list[bool], run: Run) -> list[bool]:
-        targets = run.bounds.targets[form.kind]
-        named = [each(columns) for each in looks]
-        admitted = [False] * len(named[0])
-        for column in named if plain else ():
-            found = [value in targets for value in column]
-            admitted = list(map(or_, admitted, found)) if any(admitted) else found
+    def check(columns: Columns, run: Run) -> list[bool]:
+        targets, memo = run.bounds.targets[form.kind], run.bounds.scope.memo
+        found = [[tell(value, memo) for value in each(columns)] for each in looks]
+        admitted = [_any_in(targets, each) for each in zip(*found, strict=True)]
         if not all(admitted):
-            for i, is_in in enumerate(admitted):
-                if not is_in:
-                    admitted[i] = _is_target(form, [column[i] for column in named], run, place)
+            unnamed = sum(all(one is None for one in each) for each in zip(*found, strict=True))
+            _withhold(run, Reason.NO_SUBJECT, place, unnamed)
+            _withhold(run, Reason.NOT_A_TARGET, place, admitted.count(False) - unnamed)
         return admitted
 
     return check
 
 
-def _is_target(form: Form, values: list[Any], run: Run, place: str) -> bool:
-    found = [_identity(form, value) for value in values]
-    if not run.bounds.scope.values(form.kind).isdisjoint(
-        each for each in found if each is not None
-    ):
-        return True
-    run.withhold(
-        Reason.NO_SUBJECT if all(each is None for each in found) else Reason.NOT_A_TARGET, place
-    )
-    return False
+def _plain_gate(
+    form: Form, looks: Sequence[Look], place: str
+) -> Callable[[Columns, Run], list[bool]]:
+    """Compile the check of ids: where all are texts, none of them has to be read."""
+    tell = _general(form)
+
+    def check(columns: Columns, run: Run) -> list[bool]:
+        targets, memo = run.bounds.targets[form.kind], run.bounds.scope.memo
+        named = [each(columns) for each in looks]
+        admitted = [value in targets for value in named[0]]
+        for column in named[1:]:
+            admitted = list(map(or_, admitted, [value in targets for value in column]))
+        if all(admitted):
+            return admitted
+        unnamed = 0
+        if not all(_TEXT.issuperset(map(type, column)) for column in named):
+            for i, is_in in enumerate(admitted):
+                if not is_in:
+                    found = [tell(column[i], memo) for column in named]
+                    admitted[i] = _any_in(targets, found)
+                    unnamed += all(each is None for each in found)
+        _withhold(run, Reason.NO_SUBJECT, place, unnamed)
+        _withhold(run, Reason.NOT_A_TARGET, place, admitted.count(False) - unnamed)
+        return admitted
+
+    return check
+
+
+def _any_in(targets: Container[str | int], found: Iterable[str | None]) -> bool:
+    return any(each is not None and each in targets for each in found)
+
+
+def _withhold(run: Run, reason: Reason, place: str, count: int) -> None:
+    if count:  # no count of a tally is zero
+        run.tally.withheld[reason, place] += count
 
 
 def _is_plain(form: Form) -> bool:
@@ -107,9 +132,32 @@ def _is_plain(form: Form) -> bool:
     return form.kind is Kind.ID and form.pattern is None
 
 
-def _identity(form: Form, value: Decoded) -> str | None:
-    scalar = scalar_of(value)
-    return None if scalar is UNSET or isinstance(scalar, list) else identity(form, scalar)
+def _compile_identity(form: Form) -> Identify:
+    """Give what the kinds say who a value is, at once for texts that are decoded as such."""
+    general = _general(form)
+    match form.kind:
+        case Kind.PHONE:
+            region, msisdn = form.region, form.msisdn
+            return lambda value, memo: (
+                memo.phone(value, region, msisdn=msisdn)
+                if type(value) is str
+                else general(value, memo)
+            )
+        case Kind.IP | Kind.EMAIL:
+            read = normal if form.kind is Kind.IP else parse_email
+            return lambda value, memo: read(value) if type(value) is str else general(value, memo)
+        case _:
+            return general
+
+
+def _general(form: Form) -> Identify:
+    """Give what the kinds say who a value is, however it was decoded."""
+
+    def tell(value: Decoded, memo: Memo) -> str | None:
+        scalar = scalar_of(value)
+        return None if scalar is UNSET or isinstance(scalar, list) else identity(form, scalar, memo)
+
+    return tell
 
 
 def agrees(form: Form, value: Decoded, bounds: Bounds) -> bool:
@@ -117,20 +165,41 @@ def agrees(form: Form, value: Decoded, bounds: Bounds) -> bool:
     subject = bounds.scope.subject
     if subject is None:
         return False
-    return (_is_plain(form) and value == subject) or _identity(form, value) == subject
+    return (_is_plain(form) and value == subject) or (
+        _general(form)(value, bounds.scope.memo) == subject
+    )
 
 
-def _time_gate(time: RecordTime, look_at: Look, place: str) -> _Check:
+def _time_gate(
+    time: RecordTime, look_at: Look, place: str
+) -> Callable[[Columns, list[bool] | None, Run], list[bool]]:
+    """Compile the check of those rows that were admitted before it (None: all of them).
+
+    A record has one reason to be withheld.
+    """
     unit = time.form.unit
+    first, last = 0, 0  # what may be a count at all
+    if unit is not None and unit is not Unit.RFC3339:
+        first, last = count_from(YEAR_2000, unit), count_from(YEAR_2100, unit)
 
-    def check(columns: Columns, before: list[bool], run: Run) -> list[bool]:
+    def check(columns: Columns, before: list[bool] | None, run: Run) -> list[bool]:
         low, high = run.bounds.counts.get(unit, (0, 0)) if unit is not None else (0, 0)
         stamps = look_at(columns)
-        admitted = [type(stamp) is int and low <= stamp < high for stamp in stamps]
-        if not (all(admitted) and all(before)):
-            for i, (was_in, is_in) in enumerate(zip(before, admitted, strict=True)):
-                if not was_in or not is_in:
-                    admitted[i] = was_in and _is_in_period(time.form, stamps[i], run, place)
+        fits = [type(stamp) is int and low <= stamp < high for stamp in stamps]
+        if all(fits):
+            return fits if before is None else before
+        admitted = [True] * len(fits) if before is None else before
+        outside = 0
+        for i, fit in enumerate(fits):
+            if fit or not admitted[i]:
+                continue
+            stamp = stamps[i]
+            if type(stamp) is int and first <= stamp < last:
+                outside += 1
+                admitted[i] = False
+            else:
+                admitted[i] = _is_in_period(time.form, stamp, run, place)
+        _withhold(run, Reason.OUT_OF_PERIOD, place, outside)
         return admitted
 
     return check

@@ -5,17 +5,34 @@ value, the test that holds them together is the differential one. A column of on
 pass untouched has no operation at all (`None`).
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, Raw
 
 from withhold.allowlist.model import Entry
-from withhold.kinds.instant import YEAR_2000, YEAR_2100, count_from
-from withhold.kinds.scalar import MALFORMED, Number, Scalar, treat
+from withhold.kinds.email import parse_email
+from withhold.kinds.instant import (
+    YEAR_2000,
+    YEAR_2100,
+    Instant,
+    count_from,
+    parse_rfc3339,
+    print_day,
+    read_integer,
+)
+from withhold.kinds.scalar import (
+    LARGEST_PORT,
+    LONGEST_PATTERNED,
+    MALFORMED,
+    Number,
+    Scalar,
+    treat,
+)
 from withhold.minimize.count import count_leaf
 from withhold.minimize.document import output_of
-from withhold.minimize.ip import normal, pack
+from withhold.minimize.ip import normal, pack, prefix
 from withhold.minimize.plan import Place, Reading
 from withhold.minimize.run import Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.names import Kind, Reason, Treatment, Unit
@@ -23,6 +40,12 @@ from withhold.paths import Names
 
 One: TypeAlias = Callable[[Any, Run], Any]  # one value in, what leaves of it out
 
+# What brings a text in its form, or gives nothing of what has it not.
+_READERS: Final[dict[tuple[Kind, Treatment], Callable[[str], str | None]]] = {
+    (Kind.EMAIL, Treatment.DISCLOSE): parse_email,
+    (Kind.IP, Treatment.DISCLOSE): normal,
+    (Kind.IP, Treatment.GENERALIZE): prefix,
+}
 _DIGITS: Final = frozenset(b"-0123456789n")  # the first byte of a number, or of null
 
 
@@ -44,30 +67,31 @@ def single(place: Place) -> Entry | None:
 def compile_column(entry: Entry, place: Place) -> Operation | None:
     """Compile the operation of a leaf that is one field, without its count."""
     if place.reading is not Reading.RAW or entry.field.form.kind is Kind.NUMBER:
-        return _column(entry, place.reading)
+        return _column(entry)
     return _each(_general(entry))
 
 
-def _column(entry: Entry, reading: Reading) -> Operation | None:
+def _column(entry: Entry) -> Operation | None:
     """Give the operation for a column that is decoded as its form wants it."""
-    form = entry.field.form
-    if entry.treatment is Treatment.DISCLOSE:
-        if form.kind in {Kind.TEXT, Kind.BOOLEAN}:
+    form, treatment = entry.field.form, entry.treatment
+    read = _READERS.get((form.kind, treatment))
+    if read is not None:
+        return _texts(entry.field.label, read)
+    match form.kind, treatment:
+        case ((Kind.TEXT | Kind.BOOLEAN), Treatment.DISCLOSE):
             return None
-        if form.kind is Kind.NUMBER:
+        case Kind.NUMBER, Treatment.DISCLOSE:
             return _numbers(entry)
-        if form.kind is Kind.ID and form.pattern is None:
-            return _ids
-        if (
-            form.kind is Kind.TIMESTAMP
-            and form.unit is not None
-            and reading is Reading.TEXT_OR_INTEGER
-        ):
-            return _counts(entry, form.unit)
-        if form.kind is Kind.IP:
-            return _addresses(entry)
-    if entry.treatment is Treatment.TOKENIZE:
-        return _tokens(entry)
+        case Kind.ID, Treatment.DISCLOSE:
+            return _ids if form.matcher is None else _patterned(entry, form.matcher)
+        case Kind.PORT, Treatment.DISCLOSE:
+            return _ports(entry)
+        case Kind.PHONE, Treatment.DISCLOSE:
+            return _phones(entry)
+        case Kind.IP, Treatment.TOKENIZE:
+            return _tokens(entry)
+        case Kind.TIMESTAMP, _ if form.unit is not None:
+            return _timestamps(entry, form.unit)
     return _each(_general(entry))
 
 
@@ -144,7 +168,45 @@ def _numbers(entry: Entry) -> Operation:
     return _each(one)
 
 
+def _patterned(entry: Entry, matcher: re.Pattern[str]) -> Operation:
+    """Give the operation of ids that have a pattern."""
+    general, matches = _general(entry), matcher.fullmatch
+
+    def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        return [
+            value
+            if value is UNSET
+            or (type(value) is str and len(value) <= LONGEST_PATTERNED and matches(value))
+            else general(value, run)
+            for value in values
+        ]
+
+    return operation
+
+
+def _ports(entry: Entry) -> Operation:
+    general = _general(entry)
+
+    def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        return [
+            value
+            if value is UNSET or (type(value) is int and 0 < value <= LARGEST_PORT)
+            else general(value, run)
+            for value in values
+        ]
+
+    return operation
+
+
+def _timestamps(entry: Entry, unit: Unit) -> Operation:
+    if unit is not Unit.RFC3339:
+        return _counts(entry, unit)
+    discloses = entry.treatment is Treatment.DISCLOSE
+    return _texts(entry.field.label, _moment if discloses else _day)
+
+
 def _counts(entry: Entry, unit: Unit) -> Operation:
+    """Give the operation of timestamps that are counts, or their digits."""
     low, high = count_from(YEAR_2000, unit), count_from(YEAR_2100, unit)
     general = _general(entry)
 
@@ -153,51 +215,97 @@ def _counts(entry: Entry, unit: Unit) -> Operation:
         if all(fits):
             return values
         return [
-            value if fit or value is UNSET else general(value, run)
+            value
+            if fit or value is UNSET or (type(value) is str and is_timestamp(value))
+            else general(value, run)
             for value, fit in zip(values, fits, strict=True)
         ]
 
+    def is_timestamp(text: str) -> bool:
+        count = read_integer(text)
+        return count is not None and low <= count < high
+
+    def days(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        return [
+            print_day(Instant(value // per_second))
+            if type(value) is int and low <= value < high
+            else (value if value is UNSET else general(value, run))
+            for value in values
+        ]
+
+    per_second = count_from(Instant(1), unit)
+    return operation if entry.treatment is Treatment.DISCLOSE else days
+
+
+def _texts(label: str, read: Callable[[str], str | None]) -> Operation:
+    """Give the operation of texts that `read` brings in their form, or gives nothing of."""
+
+    def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        outs = [(read(value) or UNSET) if type(value) is str else value for value in values]
+        return outs if all(outs) else _counted_malformed(outs, values, label, run)
+
     return operation
 
 
-def _addresses(entry: Entry) -> Operation:
-    label = entry.field.label
+def _moment(text: str) -> str | None:
+    found = parse_rfc3339(text)
+    return text if found is not None and YEAR_2000 <= found < YEAR_2100 else None
 
-    def one(value: str | None, run: Run) -> Decoded:
-        if value is None:
-            return None
-        text = normal(value)
-        if text is None:
-            run.withhold(Reason.MALFORMED, label)
-            return UNSET
-        return text
 
-    return _each(one)
+def _day(text: str) -> str | None:
+    found = parse_rfc3339(text)
+    return print_day(found) if found is not None and YEAR_2000 <= found < YEAR_2100 else None
+
+
+def _phones(entry: Entry) -> Operation:
+    """As `_texts`, by the warrant's memo."""
+    form, label = entry.field.form, entry.field.label
+    region, msisdn = form.region, form.msisdn
+
+    def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
+        read = run.bounds.scope.memo.phone
+        outs = [
+            (read(value, region, msisdn=msisdn) or UNSET) if type(value) is str else value
+            for value in values
+        ]
+        return outs if all(outs) else _counted_malformed(outs, values, label, run)
+
+    return operation
 
 
 def _tokens(entry: Entry) -> Operation:
-    """Tokenize a column with one call into AES: 0.007 µs a block against 0.09."""
+    """Tokenize a column with one call into AES: 0.007 µs a block against 0.09.
+
+    Each address once: that of a session stands in most of its rows.
+    """
     label = entry.field.label
 
     def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
-        out = list(values)
-        packed, places = [], []
-        for i, value in enumerate(values):
-            if value is None or value is UNSET:
-                continue
-            address = pack(value)
-            if address is None:
-                run.withhold(Reason.MALFORMED, label)
-                out[i] = UNSET
-            else:
-                packed.append(address)
-                places.append(i)
-        tokenizer = run.bounds.scope.tokenizer
-        if packed and tokenizer is None:
-            raise Unclear
-        if packed and tokenizer is not None:
-            for i, token in zip(places, tokenizer.tokens(packed), strict=True):
-                out[i] = token
-        return out
+        if len(values) == 1:  # a short document's: 0.7 µs less
+            address = pack(values[0]) if type(values[0]) is str else None
+            if address is not None:
+                return _encrypted([address], run)
+        texts = [text for text in dict.fromkeys(values) if type(text) is str]
+        addresses = [(text, address) for text in texts if (address := pack(text)) is not None]
+        made = _encrypted([address for _, address in addresses], run) if addresses else []
+        tokens = {text: token for (text, _), token in zip(addresses, made, strict=True)}
+        outs = [tokens.get(value, UNSET) if type(value) is str else value for value in values]
+        return outs if all(outs) else _counted_malformed(outs, values, label, run)
 
     return operation
+
+
+def _encrypted(addresses: list[bytes], run: Run) -> list[Any]:
+    """Give the tokens of packed addresses. Raises: Unclear if there is no key."""
+    tokenizer = run.bounds.scope.tokenizer
+    if tokenizer is None:
+        raise Unclear
+    return tokenizer.tokens(addresses)
+
+
+def _counted_malformed(outs: list[Any], values: list[Any], label: str, run: Run) -> list[Any]:
+    """Count what has become nothing, and give the column back."""
+    malformed = outs.count(UNSET) - values.count(UNSET)
+    if malformed:  # no count of a tally is zero
+        run.tally.withheld[Reason.MALFORMED, label] += malformed
+    return outs
