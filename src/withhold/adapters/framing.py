@@ -21,12 +21,16 @@ MAX_INTERIM: Final = 8  # 103 (RFC 8297) comes a few times at most
 _HEAD_END: Final = b"\r\n\r\n"
 _BEGINS: Final = b"HTTP/1."
 # RFC 9112 §4, stricter than llhttp: it takes RTSP and ICE, HTTP/0.9 and /2.0, 000 to 999, NUL.
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+# And nobody asked to switch protocols (101).
+_STATUS_LINE: Final = re.compile(
+    rb"HTTP/1\.[01] (?!101)[1-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
+)
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r[^\n]")  # RFC 9112 §2.2: a line ends with both
 _DIGITS: Final = 15  # of a length: a petabyte
+_TRAILING: Final = re.compile(rb"[ \t]\r\n")  # llhttp leaves it at the value
+_TELLING: Final = frozenset(map(len, (b"content-length", b"transfer-encoding", b"connection")))
 _CURRENT: Final = b"HTTP/1.1"
 _NO_BODY: Final = frozenset({204, 304})
-_SWITCHING: Final = 101
 _OK: Final = 200
 # What chunks may add to a body: their sizes, line ends, extensions and trailers.
 _AROUND_BYTES: Final = 16 * 2**10
@@ -66,7 +70,6 @@ AMBIGUOUS: Final = Fault("the answer does not say in one way how long it is")
 MALFORMED_CHUNK: Final = Fault("a chunk of the answer is malformed")
 CUT_OFF: Final = Fault("the answer is cut off")
 NO_ANSWER: Final = Fault("the connection was closed without an answer")
-SWITCHED: Final = Fault("the answer switches protocols")
 
 _KEPT: Final = End(reusable=True)
 _LAST: Final = End(reusable=False)
@@ -82,6 +85,7 @@ class Framing:
         "_around",
         "_chunks",
         "_fields",
+        "_goes_on",
         "_held",
         "_interim",
         "_is_head",
@@ -110,6 +114,7 @@ class Framing:
         self._tail = b""
         self._trailed = False
         self._whole = False  # llhttp saw the end of the last chunk
+        self._goes_on = False  # and the beginning of another answer
 
     def feed(self, data: bytes) -> list[Event]:
         """Read what came; at most one of the events is `bytes`."""
@@ -184,16 +189,14 @@ class Framing:
         self._parser = httptools.HttpResponseParser(self)
         try:
             self._parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            return SWITCHED
         except httptools.HttpParserError:
             return MALFORMED_HEAD
         if len(self._fields) > MAX_FIELDS:
             return MALFORMED_HEAD
+        if _TRAILING.search(head) is not None:
+            self._fields = [(name, value.rstrip(b" \t")) for name, value in self._fields]
         status, version = self._parser.get_status_code(), head[:8]
         length, coding, keeps = _declared(self._fields)
-        if status == _SWITCHING:
-            return SWITCHED
         if status < _OK:
             self._interim += 1
             # RFC 9110 §6.4.1, §8.6: no interim answer has a body or says how long it is.
@@ -246,20 +249,22 @@ class Framing:
 
     def _read_chunks(self, data: bytes, events: list[Event]) -> None:
         """Have llhttp read chunks. Source: RFC 9112 §7.1."""
-        failed = False
+        failed = self._goes_on = False
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserError:
             failed = True
         body = b"".join(self._parts)
         self._parts.clear()
         if body:
             events.append(body)
         if self._whole:
-            # llhttp passes over line ends after the end, and tells nobody where it was: at the
-            # first of four, after what ends with none (a size, an extension, a trailer).
+            # llhttp goes on to the next answer, passes over line ends before it, and tells nobody
+            # where this one ended: with four of them, after what ends with none (a size, an
+            # extension, a trailer).
             tail = (self._tail + data)[-5:]
-            surplus = failed or tail[-4:] != _HEAD_END or tail[0] in b"\r\n"
+            is_exact = tail[-4:] == _HEAD_END and tail[0] not in b"\r\n"
+            surplus = failed or self._goes_on or not is_exact
             self._reusable = self._reusable and not self._trailed
             self._end(events)
             if surplus:
@@ -279,6 +284,10 @@ class Framing:
 
     # What llhttp calls.
 
+    def on_message_begin(self) -> None:
+        """Remember that something came after the end."""
+        self._goes_on = self._whole
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a field of the head; one of the trailer (RFC 9110 §6.5) is nobody's."""
         if self._state == _IN_HEAD:
@@ -296,31 +305,30 @@ class Framing:
             self._parts.append(body)
 
     def on_message_complete(self) -> None:
-        """Remember the end of the last chunk and its trailer; interim heads end, too."""
+        """Remember the end of the last chunk and its trailer; what ends at its head ends, too."""
         self._whole = self._state == _IN_CHUNKS
 
 
 def _declared(fields: Headers) -> tuple[bytes | None, bytes | None, bool]:
     """Give what a head says of its body's length and coding, and whether it keeps the connection.
 
-    Takes the space off the values' ends. What is said twice is given joined, and is no value then.
+    What is said twice is given joined, and is no value then.
     """
     length: bytes | None = None
     coding: bytes | None = None
     keeps = True
-    for at, (name, value) in enumerate(fields):
-        stripped = value.rstrip(b" \t")
-        if stripped is not value:
-            fields[at] = (name, stripped)
+    for name, value in fields:
+        if len(name) not in _TELLING:  # most, at a sixth of the price
+            continue
         lower = name.lower()
         if lower == b"content-length":
-            length = stripped if length is None else length + b"," + stripped
+            length = value if length is None else length + b"," + value
         elif lower == b"transfer-encoding":
-            said = stripped.lower()
+            said = value.lower()
             coding = said if coding is None else coding + b"," + said
         elif lower == b"connection":
             # Whatever else a connection is to do, we don't know how to reuse it then.
-            keeps = keeps and stripped.lower() == b"keep-alive"
+            keeps = keeps and value.lower() == b"keep-alive"
     return length, coding, keeps
 
 

@@ -10,7 +10,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 
@@ -21,11 +21,15 @@ from withhold.adapters.pool import Origin, Pool
 _FOREVER_S: Final = 86_400.0
 _PORTS: Final = {b"http": 80, b"https": 443}
 # RFC 9112 §3 and §5, as strict as with answers: one line more would be another request.
-_REQUEST: Final = re.compile(
-    rb"(?:GET|HEAD) /[\x21-\x7e]* HTTP/1\.1\r\n"
-    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*\r\n"
+_TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
+_FIELDS: Final = re.compile(
+    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*",
 )
+_METHODS: Final = {"GET": b"GET ", "HEAD": b"HEAD "}
+_UNSENT: Final = "the request is none that a store is sent"
 _FRAMED: Final = (b"content-length", b"transfer-encoding")
+
+Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 
 class Body(httpx.AsyncByteStream):
@@ -62,6 +66,9 @@ class StoreTransport(httpx.AsyncBaseTransport):
     def __init__(self, max_connections: int, context: ssl.SSLContext | None = None) -> None:
         """`context`: for `https`; None verifies as httpx does."""
         self._pool = Pool(max_connections, context)
+        # The fields of the last request and what was made of them: a store gets the same each time.
+        self._fields: Fields = []
+        self._encoded = (b"", False)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -77,7 +84,7 @@ class StoreTransport(httpx.AsyncBaseTransport):
         timeouts: Mapping[str, float | None] = request.extensions.get("timeout", {})
         read_s = timeouts.get("read") or _FOREVER_S
         origin = _origin_of(request.url)
-        asked, is_alone = _encode(request)
+        asked, is_alone = self._encode(request)
         pool = self._pool
         await pool.enter(now + (timeouts.get("pool") or _FOREVER_S))
         connection: Connection | None = None
@@ -107,6 +114,22 @@ class StoreTransport(httpx.AsyncBaseTransport):
             extensions={"http_version": head.version},
         )
 
+    def _encode(self, request: httpx.Request) -> tuple[bytes, bool]:
+        """Give a request's bytes, and whether it has a connection of its own.
+
+        Made anew for each request, the fields cost 3 us. Raises: httpx.LocalProtocolError.
+        """
+        target: bytes = request.extensions.get("target") or request.url.raw_path
+        method = _METHODS.get(request.method)
+        if method is None or _TARGET.fullmatch(target) is None:
+            raise httpx.LocalProtocolError(_UNSENT)
+        raw = request.headers.raw
+        if raw != self._fields:
+            self._encoded = _encode(raw)
+            self._fields = raw
+        rest, is_alone = self._encoded
+        return method + target + rest, is_alone
+
 
 def _origin_of(url: httpx.URL) -> Origin:
     """Give where a URL leads. Raises: httpx.UnsupportedProtocol."""
@@ -118,24 +141,16 @@ def _origin_of(url: httpx.URL) -> Origin:
     return Origin(scheme == b"https", url.raw_host.decode("ascii"), url.port or usual)
 
 
-def _encode(request: httpx.Request) -> tuple[bytes, bool]:
-    """Give a request's bytes, and whether it is to have a connection of its own.
+def _encode(raw: Fields) -> tuple[bytes, bool]:
+    """Give a request's bytes from its version on, and whether it has a connection of its own.
 
     Raises: httpx.LocalProtocolError.
     """
-    target: bytes = request.extensions.get("target") or request.url.raw_path
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target)]
-    names = set()
-    is_alone = False
-    for name, value in request.headers.raw:
-        lower = name.lower()
-        names.add(lower)
-        if lower == b"connection" and value.lower() == b"close":
-            is_alone = True
-        lines.append(b"%b: %b\r\n" % (name, value))
-    lines.append(b"\r\n")
-    asked = b"".join(lines)
-    if b"host" not in names or not names.isdisjoint(_FRAMED) or not _REQUEST.fullmatch(asked):
-        message = "the request is none that a store is sent"
-        raise httpx.LocalProtocolError(message)
-    return asked, is_alone
+    encoded = b"".join([b"%b: %b\r\n" % field for field in raw])
+    names = {name.lower() for name, _ in raw}
+    if b"host" not in names or not names.isdisjoint(_FRAMED) or not _FIELDS.fullmatch(encoded):
+        raise httpx.LocalProtocolError(_UNSENT)
+    is_alone = any(
+        name.lower() == b"connection" and b"close" in value.lower() for name, value in raw
+    )
+    return b" HTTP/1.1\r\n%b\r\n" % encoded, is_alone
