@@ -11,6 +11,7 @@ from typing import Final
 
 from withhold import config, wiring
 from withhold.deployment.model import Deployment
+from withhold.serve import loop
 from withhold.serve.listener import address_of, bind
 from withhold.serve.planes import serve_planes
 from withhold.serve.supervisor import supervise
@@ -36,7 +37,7 @@ def serve(file: Path, workers: int) -> None:
         if workers > 1:
             supervise(deployment.file, sockets, workers, DRAIN_S)
         else:
-            asyncio.run(serve_here(deployment, sockets))
+            loop.run(serve_here(deployment, sockets))
     _log.info("stopped")
 
 
@@ -53,11 +54,11 @@ async def serve_here(
     `lifeline`: a pipe of the supervisor's, readable once it has ended.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        running.add_signal_handler(number, stop.set)
     if lifeline is not None:
-        loop.add_reader(lifeline, stop.set)
+        running.add_reader(lifeline, stop.set)
     async with wiring.node(deployment, sockets.keys()) as node:
         apps = node.apps
         await serve_planes(

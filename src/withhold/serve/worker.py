@@ -1,13 +1,13 @@
 """One worker of a supervisor: `python -m withhold.serve.worker FILE PLANE FD LIFELINE DRAIN`."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from socket import socket
 
 from withhold import config
 from withhold.errors import WithholdError
-from withhold.serve.listener import Shared
+from withhold.serve import loop
 from withhold.serve.log import configure
 from withhold.serve.run import serve_here
 from withhold.terminal import Exit, complain
@@ -19,10 +19,10 @@ def main(arguments: Sequence[str]) -> int:
     file, plane, descriptor, lifeline, drain_s = arguments
     configure()
     try:
-        asyncio.run(
+        loop.run(
             serve_here(
                 config.load_deployment(Path(file)),
-                {Plane(plane): Shared(fileno=int(descriptor))},
+                {Plane(plane): socket(fileno=int(descriptor))},
                 shared=True,
                 lifeline=int(lifeline),
                 drain_s=float(drain_s),
