@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.adapters.stores import answers, keeping
 from tests.proxy.hostile import HostileStore, Says, chunked, hostile, http, stalls
 from withhold.adapters.store_http import HttpStore
 from withhold.deployment.model import Limits
@@ -96,6 +97,46 @@ async def test_what_follows_an_answer_is_nobody_elses() -> None:
         assert (await fetch(store))[2] == b'{"of":"alice"}'
         assert (await fetch(store))[2] == b'{"of":"bob"}'
         done.set()
+
+
+async def test_keeps_a_connection_but_for_calls_that_are_alone() -> None:
+    async with keeping(answers(http(b"{}"))) as other:
+        store = HttpStore(f"http://127.0.0.1:{other.port}", {}, LIMITS)
+        for alone in (False, False, True, True, False):
+            async with store.get(TARGET, alone=alone) as answer:
+                assert await answer.whole(10) == b"{}"
+        await store.aclose()
+        assert other.heard == [3, 1, 1]
+        assert not any(b"Connection:" in head for head in other.peers[0].heard)
+        assert all(b"\r\nConnection: close\r\n" in peer.heard[0] for peer in other.peers[1:])
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson"])
+async def test_gives_the_whole_within_a_bound(coding: str, media_type: str) -> None:
+    body = gzip.compress(b"0123456789") if coding else b"0123456789"
+    fields = [f"Content-Type: {media_type}", *([f"Content-Encoding: {coding}"] if coding else [])]
+    said = http(chunked(body[:5], body[5:]), CHUNKED, *fields, length=None)
+    async with stored(said) as (store, _):
+        for most in (10, 11, 2**40):
+            async with store.get(TARGET) as answer:
+                assert await answer.whole(most) == b"0123456789"
+        for most in (0, 9):
+            with pytest.raises(StoreTooLarge):
+                async with store.get(TARGET) as answer:
+                    await answer.whole(most)
+
+
+async def test_the_whole_of_nothing_is_nothing() -> None:
+    async with stored(http(b"")) as (store, _), store.get(TARGET) as answer:
+        assert await answer.whole(10) == b""
+
+
+async def test_the_whole_is_within_the_limit_too() -> None:
+    said = http(chunked(*[b"a" * 1_001] * 100), CHUNKED, length=None)
+    async with stored(said) as (store, _), store.get(TARGET) as answer:
+        with pytest.raises(StoreTooLarge):
+            await answer.whole(2**40)
 
 
 async def test_reads_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,13 +101,13 @@ class Pool:
         connection.lost.add_done_callback(lambda _: self._forget(origin, connection))
         return connection
 
-    def give_back(self, origin: Origin, connection: Connection) -> None:
-        """Keep a connection whose exchange is over, or end it."""
+    def give_back(self, origin: Origin | None, connection: Connection) -> None:
+        """Keep a connection whose exchange is over, or end it. `origin`: None: do not keep it."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if not connection.finish():
             connection.abort()
-        elif self._is_closed or now > connection.began + AGE_S:
+        elif origin is None or self._is_closed or now > connection.began + AGE_S:
             connection.close()
         else:
             connection.expect(now + IDLE_S)

@@ -22,9 +22,7 @@ _FOREVER_S: Final = 86_400.0
 _PORTS: Final = {b"http": 80, b"https": 443}
 # RFC 9112 §3 and §5, as strict as with answers: one line more would be another request.
 _TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
-_FIELDS: Final = re.compile(
-    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*",
-)
+_FIELD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*")
 _METHODS: Final = {"GET": b"GET ", "HEAD": b"HEAD "}
 _UNSENT: Final = "the request is none that a store is sent"
 _FRAMED: Final = (b"content-length", b"transfer-encoding")
@@ -35,8 +33,10 @@ Fields: TypeAlias = list[tuple[bytes, bytes]]
 class Body(httpx.AsyncByteStream):
     """An answer's body; closing it gives the connection back."""
 
-    def __init__(self, pool: Pool, origin: Origin, connection: Connection, read_s: float) -> None:
-        """`read_s`: for each piece."""
+    def __init__(
+        self, pool: Pool, origin: Origin | None, connection: Connection, read_s: float
+    ) -> None:
+        """`origin`: None: the connection is not to be kept; `read_s`: for each piece."""
         self._pool = pool
         self._origin = origin
         self._connection: Connection | None = connection
@@ -67,7 +67,7 @@ class StoreTransport(httpx.AsyncBaseTransport):
         """`context`: for `https`; None verifies as httpx does."""
         self._pool = Pool(max_connections, context)
         # The fields of the last request and what was made of them: a store gets the same each time.
-        self._fields: Fields = []
+        self._fields: Fields | None = None
         self._encoded = (b"", False)
 
     async def aclose(self) -> None:
@@ -110,7 +110,7 @@ class StoreTransport(httpx.AsyncBaseTransport):
         return httpx.Response(
             head.status,
             headers=head.headers,
-            stream=Body(pool, origin, connection, read_s),
+            stream=Body(pool, None if is_alone else origin, connection, read_s),
             extensions={"http_version": head.version},
         )
 
@@ -146,11 +146,12 @@ def _encode(raw: Fields) -> tuple[bytes, bool]:
 
     Raises: httpx.LocalProtocolError.
     """
-    encoded = b"".join([b"%b: %b\r\n" % field for field in raw])
+    lines = [b"%b: %b" % field for field in raw]
     names = {name.lower() for name, _ in raw}
-    if b"host" not in names or not names.isdisjoint(_FRAMED) or not _FIELDS.fullmatch(encoded):
+    is_one = b"host" in names and names.isdisjoint(_FRAMED) and all(map(_FIELD.fullmatch, lines))
+    if not is_one:
         raise httpx.LocalProtocolError(_UNSENT)
     is_alone = any(
         name.lower() == b"connection" and b"close" in value.lower() for name, value in raw
     )
-    return b" HTTP/1.1\r\n%b\r\n" % encoded, is_alone
+    return b"\r\n".join([b" HTTP/1.1", *lines, b"", b""]), is_alone
