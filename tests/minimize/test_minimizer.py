@@ -1,6 +1,8 @@
 import json
+import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -322,6 +324,7 @@ def test_no_repr_tells_of_anybody() -> None:
         scope.targets,
         scope.tokenizer,
         Minimized(b"CANARY", Tally()),
+        minimizer.run_lines(f'{{"id":"{CANARY}"}}\n'.encode()),
     ]
     for value in values:
         text = f"{value!r} {value!s}"
@@ -350,3 +353,37 @@ def test_naughty_strings_are_kept_where_covered_and_gone_where_not() -> None:
             out = json.loads(minimizer.minimize(body.encode()))
             # A naughty string may itself be `a` or `m`.
             assert out == {"a": json.loads(body)["a"], "m": {text: text}} or text in {"a", "m"}
+
+
+def test_lines_are_minimized_at_one_go() -> None:
+    minimizer = minimizer_of(allow(leaf("$.a")))
+    lines = minimizer.run_lines(b'{"a":"1","b":2}\n\n{"b":3}\n{"a":null}')
+    assert lines.body == b'{"a":"1"}\n{"a":null}\n'
+    assert dict(lines.tally.disclosed) == {"$.a": 2}
+    assert minimizer.run_lines(b"{}\n") == Minimized(None, Tally())
+
+
+def test_several_threads_may_run_at_once() -> None:
+    """A large document has a thread beside the event loop's, and both may be of one warrant."""
+    allowlist = allow(
+        leaf("$.rows[*].ip", IP),
+        leaf("$.rows[*].phone", PHONE),
+        treatments={"$.rows[*].ip": Treatment.TOKENIZE},
+    )
+    minimizer = minimizer_of(allowlist)
+
+    def body(n: int) -> bytes:
+        rows = [{"ip": f"192.0.{n}.{i}", "phone": f"+4420794{n:02}{i:03}"} for i in range(100)]
+        return json.dumps({"rows": rows}).encode() + b"\n"
+
+    bodies = [body(n) for n in range(40)]
+    alone = [(minimizer.run(each), minimizer.run_lines(each)) for each in bodies]
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            shared = minimizer_of(allowlist)
+            found = pool.map(lambda each: (shared.run(each), shared.run_lines(each)), bodies * 4)
+            assert list(found) == alone * 4
+    finally:
+        sys.setswitchinterval(switch_s)

@@ -1,20 +1,26 @@
 """The minimizer: an allowlist, a warrant's targets and period, one request's subject, ready to run.
 
 The same object serves the proxy, the command line and Python callers. It does no I/O and reads no
-clock; keep it as long as the warrant and the bundle live, in one thread at a time.
+clock; keep it as long as the warrant and the bundle live. `run` and `run_lines` are safe to call
+from several threads at once: a call writes to its own `Run` only, and what calls share (plan,
+bounds, codecs) is not written to after it was made, or is safe itself (tokenizer, memo).
+`minimize` adds up in `tally`: that is one thread's.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from withhold.allowlist.model import Allowlist
 from withhold.catalogue.model import RequestSubject, Resource
 from withhold.errors import BadRequest, Denied, KeyUnavailable
+from withhold.kinds.memo import Memo
 from withhold.kinds.scalar import identity
 from withhold.kinds.token import KEY_SIZE_BYTES, Tokenizer
 from withhold.minimize.fast import Plan
+from withhold.minimize.lines import run_lines
 from withhold.minimize.run import bounds_of
 from withhold.minimize.scope import Scope
 from withhold.minimize.tally import Tally
@@ -26,12 +32,15 @@ _MAX_PLANS: Final = 1_024  # a plan is a few kilobytes; compiling one takes abou
 _plans: OrderedDict[Digest, Plan] = OrderedDict()
 
 
-@dataclass(frozen=True, slots=True)
-class Minimized:
-    """What one document gave: `body` is None where nothing stands."""
+class Minimized(Struct, frozen=True):
+    """What a document gave, or lines: `body` is None where nothing stands."""
 
-    body: bytes | None = field(repr=False)
+    body: bytes | None
     tally: Tally
+
+    def __repr__(self) -> str:
+        """Show the counts alone (law 6)."""
+        return f"Minimized(tally={self.tally})"
 
 
 class Minimizer:
@@ -44,8 +53,12 @@ class Minimizer:
         period: Interval,
         subject: str | None,
         token_key: bytes | None,
+        *,
+        memo: Memo | None = None,
     ) -> None:
         """Make it ready. `subject`: the request's, in normal form and checked to be a target.
+
+        `memo`: the warrant's, shared by its minimizers and dropped with it; else one of its own.
 
         Raises: KeyUnavailable if the allowlist tokenizes and there is no `token_key`, or if there
         is one that has not 16 bytes, needed or not.
@@ -65,7 +78,8 @@ class Minimizer:
         tokenizer = Tokenizer(token_key) if tokenizes and token_key is not None else None
         self.allowlist = allowlist
         self.tally = Tally()
-        self._bounds = bounds_of(Scope(targets, period, subject, tokenizer))
+        memo = Memo() if memo is None else memo
+        self._bounds = bounds_of(Scope(targets, period, subject, tokenizer, memo))
         self._plan = _plan_of(allowlist)
 
     @property
@@ -81,6 +95,14 @@ class Minimizer:
         """
         return Minimized(*self._plan.run(self._bounds, body))
 
+    def run_lines(self, chunk: bytes) -> Minimized:
+        """Minimize whole lines of NDJSON at one go: lines again, each with its LF.
+
+        Equal to running each line that is not blank, and to leaving out those of which nothing
+        stands. Raises: as `run` does for the first line that is wrong; then there is no line.
+        """
+        return Minimized(*run_lines(self._plan, self._bounds, chunk))
+
     def minimize(self, body: bytes) -> bytes:
         """Give what may leave of `body`, and add its counts to `tally`.
 
@@ -95,9 +117,14 @@ class Minimizer:
 
 
 def subject_of(
-    resource: Resource, targets: frozenset[Target], params: Mapping[str, str]
+    resource: Resource,
+    targets: frozenset[Target],
+    params: Mapping[str, str],
+    memo: Memo | None = None,
 ) -> str | None:
     """Give the normal form of the request's subject; None if no parameter says it.
+
+    `memo`: the warrant's, if any.
 
     Raises: BadRequest if the parameters are not those of the resource; Denied `not-a-target`.
     """
@@ -108,14 +135,16 @@ def subject_of(
     subject = resource.subject
     if subject is None:
         return None
-    value = _target_value(subject, targets, params[subject.param])
+    value = _target_value(subject, targets, params[subject.param], memo)
     if value is None:
         raise Denied(Reason.NOT_A_TARGET, f"`{subject.param}` is not a target of the warrant")
     return value
 
 
-def _target_value(subject: RequestSubject, targets: frozenset[Target], text: str) -> str | None:
-    value = identity(subject.form, text)
+def _target_value(
+    subject: RequestSubject, targets: frozenset[Target], text: str, memo: Memo | None
+) -> str | None:
+    value = identity(subject.form, text, memo)
     return value if value is not None and Target(subject.form.kind, value) in targets else None
 
 
