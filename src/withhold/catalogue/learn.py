@@ -31,7 +31,8 @@ MAX_NAME: Final = 40  # no member's name that we have seen is longer
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what a path need not quote
 _DATA: Final = re.compile(r"[0-9]{4}|[0-9A-F]{8}-|[A-Z0-9]{8}", re.ASCII)
-_HANDLE: Final = re.compile(r"[\x21-\x7e]*[0-9@:$!#/_\-][\x21-\x7e]*", re.ASCII)
+# Up to its first mark, and on: a pattern that looked for any mark would be quadratic.
+_HANDLE: Final = re.compile(r"[\"%-,.;-?A-^`-~]*[0-9@:$!#/_\-][\x21-\x7e]*", re.ASCII)
 
 # From the form that says most to the one that says least.
 _PREFERENCE: Final = (
