@@ -37,9 +37,10 @@ class Answer(Protocol):
 class Store(Protocol):
     """One store. The adapter adds the store's own credentials and nothing of the caller's."""
 
-    def get(self, target: str) -> AbstractAsyncContextManager[Answer]:
+    def get(self, target: str, *, alone: bool = False) -> AbstractAsyncContextManager[Answer]:
         """Call the store. `target`: percent-encoded path and query, beginning with `/`.
 
+        `alone`: on a connection that nothing else was or will be asked on.
         Bounded in time, in size as sent and in size as expanded. Never retried after a byte of the
         answer was read. Raises: StoreFailed, StoreTimeout, StoreTooLarge.
         """

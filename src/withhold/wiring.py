@@ -5,7 +5,6 @@ answers. Whatever was opened is closed in reverse, also when a later step fails.
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from withhold import config
 from withhold.adapters.anchor import read_anchor, write_anchor
 from withhold.adapters.cache_memory import MemoryCache
 from withhold.adapters.cache_redis import RedisCache
+from withhold.adapters.chance import Chance
 from withhold.adapters.database import Database
 from withhold.adapters.entering import Found, bundle_facts, enter, key_facts, signer_facts
 from withhold.adapters.freezes import make_folder
@@ -221,13 +221,13 @@ async def _data_parts(shared: _Shared, stack: AsyncExitStack) -> Parts:
         ledger=shared.ledger,
         closings=closings,
         refusals=shared.refusals,
-        commit_target=shared.commit_target,
+        ring=lambda: shared.keys.ring,
         token_keys=shared.token_keys,
         cache=await _cache(deployment, stack),
-        cache_key=lambda: shared.keys.ring.cache_key,
         stores=stores,
         now=read_clock,
-        new_receipt_id=make_receipt_id,
+        new_receipt_id=receipt_ids(),
+        new_request_id=request_ids(),
     )
 
 
@@ -331,6 +331,13 @@ async def _probe_ledger(ledger: SqlLedger) -> str:
     return "ok"
 
 
-def make_receipt_id() -> ReceiptId:
-    """Make an id that nobody can guess: 128 random bits."""
-    return print_receipt_id(secrets.token_bytes(16))
+def receipt_ids() -> Callable[[], ReceiptId]:
+    """Give what makes ids that nobody can guess: 128 random bits."""
+    chance = Chance(16)
+    return lambda: print_receipt_id(chance())
+
+
+def request_ids() -> Callable[[], str]:
+    """Give what makes the ids of requests, as the log names them."""
+    chance = Chance(8)
+    return lambda: chance().hex()

@@ -32,15 +32,14 @@ from withhold.adapters.standing import Standing
 from withhold.adapters.store_http import HttpStore
 from withhold.bundle import parse_bundle
 from withhold.deployment.model import CallerEntry, Limits
-from withhold.keyring import KeyRing, commit_target
+from withhold.keyring import KeyRing
 from withhold.kinds.instant import Instant, print_instant
 from withhold.ledger.entry import Entry, EntryType
 from withhold.ledger.receipt import ReceiptId
 from withhold.names import CallerName, Role, State, StoreName, WarrantId
 from withhold.ports import Cache, Registered
-from withhold.proxy.app import data_plane
+from withhold.proxy.app import DataPlane, data_plane
 from withhold.proxy.closings import Closings
-from withhold.proxy.handler import Room
 from withhold.proxy.parts import Parts
 from withhold.warrant.model import Signer
 from withhold.warrant.signed import parse_signed
@@ -104,7 +103,7 @@ def says(content: Any, status: int = 200, **headers: str) -> Says:  # noqa: ANN4
 class Plane:
     """A running data plane, and a hand on each of its parts."""
 
-    app: Starlette
+    app: DataPlane
     shop: Shop
     database: MemoryDatabase
     registry: MemoryRegistry
@@ -138,15 +137,10 @@ class Plane:
         await self.registry.move(WarrantId(WARRANT), frozenset(State), to, change())
         self.standing.poll()
 
-    @property
-    def room(self) -> Room:
-        """What the requests of the app share."""
-        room: Room = vars(self.app.routes[0])["_room"]
-        return room
-
     def forget(self) -> None:
-        """Forget the allowlists of this process: the cache is asked again."""
-        self.room.allowlists._known.clear()
+        """Forget grants and allowlists of this process: the cache is asked again."""
+        self.app.room.warrants._held.clear()
+        self.app.room.allowlists._known.clear()
 
     async def entries(self) -> list[Entry]:
         """Give what the ledger holds of disclosures, once every closing is there."""
@@ -263,13 +257,13 @@ async def plane(
         ledger=ledger,
         closings=Closings(ledger),
         refusals=Refusals(ledger, lambda: NOW),
-        commit_target=lambda warrant, t: commit_target(RING, warrant, t.kind, t.value),
+        ring=lambda: RING,
         token_keys=MemoryTokenKeys(database, lambda: bytes(16)),
         cache=cache or MemoryCache(),
-        cache_key=lambda: RING.cache_key,
         stores={StoreName("shop"): the_store},
         now=lambda: NOW,
         new_receipt_id=lambda: ReceiptId(f"R-{next(numbers):026}"),
+        new_request_id=lambda: "0" * 16,
     )
     the_app = data_plane(parts)
     transport = httpx.ASGITransport(the_app)

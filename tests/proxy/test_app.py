@@ -41,7 +41,7 @@ TARGETS = {
     "/stores/shop/V1/accounts/@alice:example.test": 404,
     "/stores%2Fshop/v1/accounts/@alice:example.test": 400,
     "//stores/shop/v1/accounts/@alice:example.test": 404,
-    "http://withhold.test/stores/shop/v1/accounts/@alice:example.test": 404,
+    "http://withhold.test/stores/shop/v1/accounts/@alice:example.test": 400,
     "/stores/shop/v1/accounts/" + "a" * 20_000: 431,
 }
 

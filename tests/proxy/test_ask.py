@@ -1,6 +1,6 @@
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.proxy.resources import resource
 from withhold.errors import StoreFailed, StoreTooLarge
 from withhold.ports import Answer
-from withhold.proxy.ask import Measured, ask, read_lines, read_whole
+from withhold.proxy.ask import Heard, Timed, read_lines, read_whole
 
 
 @dataclass
@@ -21,21 +21,27 @@ class Pieces:
     pieces: Iterable[bytes]
     status: int = 200
     ndjson: bool = True
+    was_alone: bool = False
+    ended: int = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:
             yield piece
 
     @asynccontextmanager
-    async def get(self, _target: str) -> AsyncIterator[Answer]:
+    async def get(self, _target: str, *, alone: bool = False) -> AsyncIterator[Answer]:
         """It is the store, too."""
-        yield self
+        self.was_alone = alone
+        try:
+            yield self
+        finally:
+            self.ended += 1
 
 
 async def lines_in(*pieces: bytes, most: int = 100) -> list[bytes]:
     batches = [batch async for batch in read_lines(Pieces(pieces), most)]
     assert all(batches)
-    return [line for batch in batches for line in batch]
+    return [line for batch in batches for line in batch.split(b"\n") if line.strip(b" \t\r")]
 
 
 @pytest.mark.parametrize(
@@ -97,21 +103,39 @@ async def test_a_whole_answer_is_bounded() -> None:
         await read_whole(Pieces([b"123", b"456"]), 5)
 
 
+SHAPE = resource(("x",), "$.id")
+
+
+def heard(store: Pieces, observe: Callable[[float], None] = lambda _: None) -> Heard:
+    return Heard(Timed(store, observe), SHAPE, alone=False)
+
+
 async def test_an_absent_status_is_no_answer_and_any_other_a_fault() -> None:
-    shape = resource(("x",), "$.id")
-    async with ask(Pieces([], status=200), shape, "/x") as answer:
+    async with heard(Pieces([], status=200)).ask("/x") as answer:
         assert answer is not None
-    async with ask(Pieces([], status=404), shape, "/x") as answer:
+    async with heard(Pieces([], status=404)).ask("/x") as answer:
         assert answer is None
     for status in (201, 204, 206, 301, 304, 400, 401, 500, 101):
+        store = Pieces([], status=status)
+        it = heard(store)
         with pytest.raises(StoreFailed):
-            async with ask(Pieces([], status=status), shape, "/x"):
+            async with it.ask("/x"):
                 pass
+        assert it.status == status
+        assert store.ended == 1
 
 
 async def test_times_a_store_to_the_head_of_its_answer() -> None:
     seconds: list[float] = []
-    async with Measured(Pieces([]), seconds.append).get("/x") as answer:
-        assert answer.status == 200
+    async with heard(Pieces([]), seconds.append).ask("/x") as answer:
+        assert answer is not None
         assert len(seconds) == 1
     assert 0 <= seconds[0] < 1
+
+
+async def test_says_whether_a_connection_must_be_its_own() -> None:
+    store = Pieces([])
+    for alone in (True, False):
+        async with Heard(Timed(store, print), SHAPE, alone=alone).ask("/x"):
+            assert store.was_alone == alone
+    assert store.ended == 2

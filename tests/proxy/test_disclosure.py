@@ -31,6 +31,7 @@ from tests.proxy.plane import (
     says,
 )
 from tests.proxy.test_pages import at
+from tests.warrants import payload
 from withhold.adapters.settling import minute_of
 from withhold.digest import digest_of
 from withhold.keyring import opens_target
@@ -42,6 +43,8 @@ from withhold.paths import Path as CataloguedPath
 from withhold.proxy.app import StreamBroken
 from withhold.proxy.deliver import PIECE_BYTES
 from withhold.proxy.disclosure import Sent, released_of
+from withhold.proxy.terms import Terms
+from withhold.warrant.claims import parse_claims
 
 FIRST = ReceiptId("R-00000000000000000000000001")
 DISCLOSED = (EntryType.RELEASE, "disclosed")
@@ -480,6 +483,7 @@ def test_each_treatment_has_its_own_counts(seed: int) -> None:
     rng = Random(seed)
     case = make_case(rng)
     plan = Plan(case.allowlist)
+    terms = Terms(parse_claims(payload()), digest_of(b""), case.allowlist, ())
     treatments = {each.field.label: each.treatment for each in case.allowlist.covered}
     paths = {each.field.label: each.field.path for each in case.allowlist.leaves}
     for _ in range(5):
@@ -487,7 +491,7 @@ def test_each_treatment_has_its_own_counts(seed: int) -> None:
         if not isinstance(outcome, tuple):
             continue
         body, tally = outcome
-        public = released_of(case.allowlist, Sent(tally, 0, None)).public(FIRST)
+        public = released_of(terms, Sent(tally, 0, None)).public(FIRST)
         found: Counter[CataloguedPath] = Counter()
         for treatment, name in NAMES.items():
             assert {treatments[label] for label in public[name]} <= {treatment}

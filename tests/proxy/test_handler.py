@@ -107,7 +107,6 @@ async def test_asks_the_store_for_the_template_and_nothing_of_the_callers(tmp_pa
         "host",
         "accept",
         "accept-encoding",
-        "connection",
         "user-agent",
         "authorization",
     }
@@ -421,7 +420,7 @@ async def test_a_large_answer_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 async def test_a_store_that_is_not_deployed_has_failed(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
-        object.__setattr__(it.room, "stores", {})
+        object.__setattr__(it.app.room, "stores", {})
         assert is_problem(await it.account(), 502, "store-failed")
         [failure] = await it.entries()
         assert failure.sealed["store_status"] is None

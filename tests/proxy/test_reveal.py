@@ -510,7 +510,7 @@ async def test_the_log_shows_that_the_field_was_tokenized(tmp_path: Path) -> Non
             opening = dataclasses.replace(release, type=EntryType.OPENING, public=public)
             log[at] = write_entry(opening, bytes(32))
             assert await shown(it, token) is could
-        log[at] = dataclasses.replace(log[at], public=b"not canonical")
+        log[at] = log[at]._replace(public=b"not canonical")
         found = await it.reveal(approval(token))
         assert (found.status_code, found.json()["code"]) == (500, "internal-error")
 

@@ -1,65 +1,124 @@
-"""Loading warrants: verified against what is in force, kept only while it is the very same."""
+"""Loading warrants: believed against what is in force, held only while nothing has changed."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import pytest
 
+from tests.proxy.plane import Clock
 from tests.proxy.test_allowlists import SHOP
 from tests.warrants import APPROVER, DEPLOYMENT, INTAKE, SECOND, SIGNERS, approved, payload
 from withhold.adapters.memory import MemoryDatabase, MemoryRegistry
+from withhold.adapters.standing import Standing
 from withhold.errors import Denied
+from withhold.kinds.instant import Instant
 from withhold.names import CallerName, InstrumentName, State, WarrantId
 from withhold.policy.model import Policy
 from withhold.ports import Registered
-from withhold.proxy.warrants import Warrants
+from withhold.proxy.grant import Asked, Grant
+from withhold.proxy.warrants import MAX_GRANTS, Warrants
 from withhold.warrant.model import Signer
 from withhold.warrant.signed import parse_signed
 from withhold.warrant.verify import verify_warrant
 
 ID = WarrantId("W-2026-0117-k7wqz4")
 CALLER = CallerName("disclosure-service")
+OTHER = CallerName("other")
 
 
 class Office:
-    """A registry with one warrant, signers that change, and a count of verifications."""
+    """A registry with one warrant, signers that change, and what was read and verified."""
 
-    def __init__(self, document: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, document: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.signers: tuple[Signer, ...] = SIGNERS
         self.verified = 0
-        self.database = MemoryDatabase()
+        self.read: list[WarrantId] = []
+        self.now = Instant(1_795_000_000)
+        self.database = MemoryDatabase(lambda: self.now)
+        registry = MemoryRegistry(self.database)
+        folder.mkdir(exist_ok=True)
+        self.standing = Standing(registry.changes_now, folder, Clock())
         self.put(document)
-        self.warrants = Warrants(MemoryRegistry(self.database), lambda: self.signers, DEPLOYMENT)
+        self.find: Callable[[WarrantId], Awaitable[Registered | None]] = self._find
+        self.warrants = Warrants(registry, self.standing, lambda: self.signers, DEPLOYMENT)
 
         def counted(*args: object) -> object:
             self.verified += 1
             return verify_warrant(*args)  # type: ignore[arg-type]  # passed on
 
-        monkeypatch.setattr("withhold.proxy.warrants.verify_warrant", counted)
+        async def found(warrant: WarrantId) -> Registered | None:
+            self.read.append(warrant)
+            return await self.find(warrant)
 
-    def put(self, document: bytes) -> None:
+        monkeypatch.setattr("withhold.proxy.warrants.verify_warrant", counted)
+        monkeypatch.setattr(registry, "find", found)
+
+    async def _find(self, warrant: WarrantId) -> Registered | None:
+        return self.database.warrants.get(warrant)
+
+    def put(self, document: bytes, state: State = State.ACTIVE, warrant: WarrantId = ID) -> None:
+        """Write a document and its change, and let this node hear of it."""
         digest = parse_signed(document).warrant.digest
-        self.database.warrants[ID] = Registered(ID, document, digest, State.ACTIVE)
+        self.database.warrants[warrant] = Registered(warrant, document, digest, state)
+        self.database.changes.append((warrant, state))
+        self.standing.poll()
 
     async def load(self, caller: CallerName = CALLER, policy: Policy = SHOP.policy) -> str:
         """Load it, and say how that ended."""
         try:
-            approved = await self.warrants.load(ID, caller, policy)
+            held = await self.warrants.load(ID, caller, policy)
         except Denied as denied:
             return denied.reason
-        return approved.warrant.id
+        return held.warrant.id
 
 
-async def test_verifies_once_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    office = Office(approved(), monkeypatch)
+Opens = Callable[[bytes], Office]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opens:
+    return lambda document: Office(document, tmp_path / "freezes", monkeypatch)
+
+
+async def test_reads_and_verifies_once_while_nothing_changes(opened: Opens) -> None:
+    office = opened(approved())
     assert [await office.load() for _ in range(3)] == [ID] * 3
     assert office.verified == 1
+    assert office.read == [ID]
 
 
-async def test_verifies_again_when_signers_document_or_instrument_change(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    office = Office(approved(), monkeypatch)
+async def test_reads_again_after_every_change_of_this_warrant_and_no_other(opened: Opens) -> None:
+    office = opened(approved())
+    await office.load()
+    office.put(approved(id="W-2"), warrant=WarrantId("W-2"))
+    await office.load()
+    assert office.read == [ID]
+    office.put(approved())
+    await office.load()
+    assert office.read == [ID, ID]
+
+
+async def test_a_change_while_it_is_read_is_a_change(opened: Opens) -> None:
+    office = opened(approved())
+    before = office.database.warrants[ID]
+    meanwhile = [INTAKE.sign(payload())]
+
+    async def late(warrant: WarrantId) -> Registered | None:
+        if not meanwhile:
+            return office.database.warrants.get(warrant)
+        office.put(meanwhile.pop())
+        return before
+
+    office.find = late
+    await office.load()  # read as it was, while it became another
+    assert await office.load() == "warrant-not-active"
+
+
+async def test_verifies_again_when_signers_document_or_instrument_change(opened: Opens) -> None:
+    office = opened(approved())
     await office.load()
     office.signers = (INTAKE.signer, SECOND.signer)
     assert await office.load() == "warrant-not-active"
@@ -77,8 +136,8 @@ async def test_verifies_again_when_signers_document_or_instrument_change(
     assert office.verified == 7
 
 
-async def test_a_forged_document_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    office = Office(approved(), monkeypatch)
+async def test_a_forged_document_is_not_believed(opened: Opens) -> None:
+    office = opened(approved())
     await office.load()
     wider = json.loads(approved(categories=[]))
     wider["signatures"] = json.loads(approved())["signatures"]
@@ -90,25 +149,74 @@ async def test_a_forged_document_is_not_believed(monkeypatch: pytest.MonkeyPatch
     assert await office.load() == "warrant-not-active"
 
 
-async def test_for_a_caller_that_is_not_named_nothing_is_verified(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    office = Office(approved(), monkeypatch)
-    assert await office.load(CallerName("other")) == "warrant-unknown"
+async def test_for_a_caller_that_is_not_named_nothing_is_verified(opened: Opens) -> None:
+    office = opened(approved())
+    assert await office.load(OTHER) == "warrant-unknown"
     office.database.warrants.clear()
-    assert await office.load(CallerName("other")) == "warrant-unknown"
+    office.database.changes.append((ID, State.REVOKED))
+    office.standing.poll()
+    assert await office.load(OTHER) == "warrant-unknown"
     assert await office.load() == "warrant-unknown"
     assert office.verified == 0
 
 
-async def test_keeps_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("withhold.proxy.warrants.MAX_KEPT", 1)
-    office = Office(approved(), monkeypatch)
+async def test_a_warrant_that_is_held_answers_others_no_sooner(opened: Opens) -> None:
+    """What is not this caller's is looked for like what never was."""
+    office = opened(approved())
     await office.load()
-    document = approved(id="W-2")
-    digest = parse_signed(document).warrant.digest
+    for _ in range(3):
+        assert await office.load(OTHER) == "warrant-unknown"
+    assert office.read == [ID] * 4
+    await office.load()
+    assert office.read == [ID] * 4
+
+
+@pytest.mark.parametrize(
+    ("state", "is_held"),
+    [(State.ACTIVE, True), (State.SUSPENDED, False), (State.REVOKED, False), (State.CLOSED, False)],
+)
+async def test_what_is_held_goes_with_the_warrant(
+    opened: Opens, state: State, is_held: bool
+) -> None:
+    office = opened(approved())
+    await office.load()
+    assert list(office.warrants._held) == [ID]
+    if state is not State.ACTIVE:
+        office.put(approved(), state)
+    office.standing.poll()
+    assert (ID in office.warrants._held) is is_held
+
+
+async def test_what_is_held_goes_when_its_time_is_over(opened: Opens) -> None:
+    office = opened(approved())
+    held = await office.warrants.load(ID, CALLER, SHOP.policy)
+    office.now = Instant(held.warrant.valid.until.second - 1)
+    office.standing.poll()
+    assert list(office.warrants._held) == [ID]
+    office.now = held.warrant.valid.until
+    office.standing.poll()
+    assert list(office.warrants._held) == []
+
+
+async def test_holds_no_more_than_it_may(opened: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("withhold.proxy.warrants.MAX_HELD", 1)
+    office = opened(approved())
+    await office.load()
     other = WarrantId("W-2")
-    office.database.warrants[other] = Registered(other, document, digest, State.ACTIVE)
+    office.put(approved(id="W-2"), warrant=other)
     assert (await office.warrants.load(other, CALLER, SHOP.policy)).warrant.id == other
+    assert list(office.warrants._held) == [other]
     await office.load()
     assert office.verified == 3
+
+
+async def test_keeps_no_more_grants_than_it_may(opened: Opens) -> None:
+    office = opened(approved())
+    held = await office.warrants.load(ID, CALLER, SHOP.policy)
+    name = next(iter(SHOP.catalogue.resources))
+    asked = [Asked(name, (str(n),), None) for n in range(MAX_GRANTS + 1)]
+    for each in asked:
+        held.keep(each, cast("Grant", each))
+    assert held.grant(asked[0]) is None
+    assert all(held.grant(each) is not None for each in asked[1:])
+    assert repr(asked[0]) == f"Asked({name})"

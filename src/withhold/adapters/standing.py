@@ -33,8 +33,9 @@ class _Known:
 
     seen_ns: int
     sequence: int
-    now: Instant
+    ahead_ns: int  # of the monotonic clock is the database's
     states: Mapping[WarrantId, State]
+    heard: Mapping[WarrantId, int]  # the sequence number of the poll that last told of it
     freezes: frozenset[Freeze]
 
 
@@ -68,6 +69,7 @@ class Standing:
         self._frozen_here = frozen
         self._known: _Known | None = None
         self._filed: _Filed | None = None
+        self._listeners: list[Callable[[], None]] = []
         self._complaints: set[str] = set()
         self._polling = threading.Lock()
         self._ended = threading.Event()
@@ -89,6 +91,20 @@ class Standing:
             # The files first: they are there for when the database does not answer at all.
             self._poll_files()
             self._poll_registry()
+        for looked in self._listeners:
+            looked()
+
+    def listen(self, looked: Callable[[], None]) -> None:
+        """Have `looked` called after every look, in the thread that looked."""
+        self._listeners.append(looked)
+
+    def sequence(self) -> int:
+        """Give how far this node has heard of changes; it only grows."""
+        return 0 if self._known is None else self._known.sequence
+
+    def has_changed(self, warrant: WarrantId, since: int) -> bool:
+        """Tell whether a change of this warrant was heard of after `since`, a `sequence`."""
+        return self._known is None or self._known.heard.get(warrant, 0) > since
 
     def state_of(self, warrant: WarrantId) -> State | None:
         """Give a warrant's state; None if it was never registered. Raises: DatabaseUnavailable."""
@@ -112,10 +128,8 @@ class Standing:
     def now(self) -> Instant:
         """Give the database's clock, carried on by this machine's. Raises: DatabaseUnavailable."""
         known = self._fresh()
-        fraction_ns = int(known.now.fraction[:9].ljust(9, "0"))
-        elapsed_ns = fraction_ns + self._clock_ns() - known.seen_ns
-        second, rest_ns = divmod(elapsed_ns, _SECOND_NS)
-        return Instant(known.now.second + second, f"{rest_ns:09}".rstrip("0"))
+        second, rest_ns = divmod(known.ahead_ns + self._clock_ns(), _SECOND_NS)
+        return Instant(second, f"{rest_ns:09}".rstrip("0"))
 
     def _fresh(self) -> _Known:
         known = self._known
@@ -145,9 +159,14 @@ class Standing:
             return
         self._complaints.discard("registry")
         states: Mapping[WarrantId, State] = {} if known is None else known.states
-        if found.states:
-            states = {**states, **dict(found.states)}
-        self._known = _Known(seen_ns, found.sequence, found.now, states, found.freezes)
+        heard: Mapping[WarrantId, int] = {} if known is None else known.heard
+        changed = dict(found.states)
+        if changed:
+            states = {**states, **changed}
+            heard = {**heard, **dict.fromkeys(changed, found.sequence)}
+        fraction_ns = int(found.now.fraction[:9].ljust(9, "0"))
+        ahead_ns = found.now.second * _SECOND_NS + fraction_ns - seen_ns
+        self._known = _Known(seen_ns, found.sequence, ahead_ns, states, heard, found.freezes)
 
     def _complain(self, about: str, error: DatabaseUnavailable) -> None:
         """Log the first of a row of failures, not five a second."""

@@ -5,7 +5,6 @@ problem without detail, and its text goes nowhere.
 """
 
 import json
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
@@ -15,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import Route
 from starlette.types import Lifespan, Receive, Scope, Send
 
 from withhold.authenticate import authenticate
@@ -24,7 +23,7 @@ from withhold.errors import DatabaseUnavailable, Denied, StoreError, WithholdErr
 from withhold.ledger.receipt import DISCLOSED
 from withhold.names import CallerName, Role
 from withhold.proxy.allowlists import Allowlists
-from withhold.proxy.ask import Measured
+from withhold.proxy.ask import Timed
 from withhold.proxy.disclosure import Clerk
 from withhold.proxy.gate import Gate
 from withhold.proxy.handler import Request, Room, answer
@@ -51,57 +50,73 @@ class StreamBroken(Exception):
     """A stream was not ended, so its connection is closed without the last chunk."""
 
 
-def data_plane(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """Make the data plane. `lifespan`: what the wiring starts and stops with it."""
+class DataPlane:
+    """The data plane, over ASGI. What discloses does not go through a framework's layers."""
+
+    def __init__(self, room: Room, lifespan: Lifespan[Starlette] | None) -> None:
+        """`lifespan`: what the wiring starts and stops with it."""
+        self.room = room
+        self._doors = (
+            _Door(room, "/stores/", "GET", _answer_store),
+            _Door(room, "/reveal/", "POST", answer_reveal),
+        )
+        self._rest = Starlette(
+            routes=[
+                Route("/healthz", _healthz),
+                Route("/readyz", _readyz(room)),
+                Route("/metrics", _metrics(room)),
+            ],
+            exception_handlers={HTTPException: _refuse},
+            lifespan=lifespan,
+        )
+        self._rest.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through one life."""
+        if scope["type"] == "http":
+            path = f"{scope['path']}/"
+            for door in self._doors:
+                if path.startswith(door.prefix):
+                    return await door.handle(scope, receive, send)
+        return await self._rest(scope, receive, send)
+
+
+def data_plane(parts: Parts, lifespan: Lifespan[Starlette] | None = None) -> DataPlane:
+    """Make the data plane."""
     metrics = make_metrics()
     room = Room(
         parts=parts,
         metrics=metrics,
         gate=Gate(parts.limits.max_concurrency, lambda: len(parts.callers())),
         clerk=Clerk(parts, metrics, time.monotonic),
-        warrants=Warrants(parts.registry, parts.signers, parts.deployment),
-        allowlists=Allowlists(parts.cache, parts.cache_key, metrics.count_allowlist),
+        warrants=Warrants(parts.registry, parts.standing, parts.signers, parts.deployment),
+        allowlists=Allowlists(parts.cache, lambda: parts.ring().cache_key, metrics.count_allowlist),
         stores={
-            name: Measured(store, metrics.store_seconds.labels(name).observe)
+            name: Timed(store, metrics.store_seconds.labels(name).observe)
             for name, store in parts.stores.items()
         },
     )
-    app = Starlette(
-        routes=[
-            _Door(room, "stores", "GET", _answer_store),
-            _Door(room, "reveal", "POST", answer_reveal),
-            Route("/healthz", _healthz),
-            Route("/readyz", _readyz(room)),
-            Route("/metrics", _metrics(room)),
-        ],
-        exception_handlers={HTTPException: _refuse},
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False
-    return app
+    return DataPlane(room, lifespan)
 
 
-class _Door(BaseRoute):
+class _Door:
     """What discloses, told by a path's first segment; the rest is read from the raw target."""
 
-    def __init__(self, room: Room, first: str, method: str, answer_it: _Answer) -> None:
+    def __init__(self, room: Room, prefix: str, method: str, answer_it: _Answer) -> None:
+        self.prefix = prefix
         self._room = room
-        self._first = first
         self._method = method
         self._answer = answer_it
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        is_ours = scope["type"] == "http" and f"{scope['path']}/".startswith(f"/{self._first}/")
-        return (Match.FULL if is_ours else Match.NONE), {}
-
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         metrics = self._room.metrics
-        line = Line(request=secrets.token_hex(8))
+        line = Line(request=self._room.parts.new_request_id())
         began_s = time.perf_counter()
+        metrics.in_flight.inc()
         try:
-            with metrics.in_flight.track_inprogress():
-                is_whole = await self._serve(scope, Reply(receive, send), line)
+            is_whole = await self._serve(scope, Reply(receive, send), line)
         finally:
+            metrics.in_flight.dec()
             seconds = time.perf_counter() - began_s
             line.ms = round(seconds * 1_000, 3)
             metrics.requests.labels(line.code).inc()

@@ -1,9 +1,11 @@
 """Asking a store: one answer whole, as lines, or page by page."""
 
+import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Final, NamedTuple
 
 from withhold.catalogue.model import Page, Resource
 from withhold.errors import Malformed, StoreFailed, StoreTooLarge
@@ -13,57 +15,80 @@ from withhold.proxy.target import build_target
 
 _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
-_BLANK: Final = b" \t\r"  # RFC 8259 §2, without the LF that ended it
+_MORE_THAN_BLANK: Final = re.compile(rb"[^ \t\r\n]")  # RFC 8259 §2
+
+
+class Timed(NamedTuple):
+    """A store, and what is told how many seconds it took to the head of each answer."""
+
+    store: Store
+    observe: Callable[[float], None]
 
 
 class Heard:
     """A store as one request asks it; remembers the status of the last answer, for the ledger."""
 
-    def __init__(self, store: Store) -> None:
-        """`store`: the one that is asked."""
-        self._store = store
+    __slots__ = ("_alone", "_resource", "_timed", "status")
+
+    def __init__(self, timed: Timed, resource: Resource, *, alone: bool) -> None:
+        """`alone`: each call has a connection of its own. See `ports.Store`."""
+        self._timed = timed
+        self._resource = resource
+        self._alone = alone
         self.status: int | None = None  # None: it was not asked, or did not answer
 
-    @asynccontextmanager
-    async def get(self, target: str) -> AsyncIterator[Answer]:
-        """Call the store. See `ports.Store`."""
+    def ask(self, target: str) -> "Ask":
+        """Call the store, within a context. Raises: StoreError."""
         self.status = None
-        async with self._store.get(target) as answer:
-            self.status = answer.status
-            yield answer
+        store, observe = self._timed
+        return Ask(store.get(target, alone=self._alone), observe, self._admit)
+
+    def _admit(self, answer: Answer) -> Answer | None:
+        self.status = answer.status
+        if answer.status == _OK:
+            return answer
+        if answer.status in self._resource.absent:
+            return None
+        message = "the store answered with a status that is not in the catalogue"
+        raise StoreFailed(message, cause=_cause_of(answer.status))
 
 
-class Measured:
-    """A store whose answers are timed, to their head."""
+class Ask:
+    """One call: gives the answer, or None if the store has nothing.
 
-    def __init__(self, store: Store, observe: Callable[[float], None]) -> None:
-        """`observe`: told the seconds."""
-        self._store = store
-        self._observe = observe
-
-    @asynccontextmanager
-    async def get(self, target: str) -> AsyncIterator[Answer]:
-        """Call the store. See `ports.Store`."""
-        began_s = time.perf_counter()
-        async with self._store.get(target) as answer:
-            self._observe(time.perf_counter() - began_s)
-            yield answer
-
-
-@asynccontextmanager
-async def ask(store: Store, resource: Resource, target: str) -> AsyncIterator[Answer | None]:
-    """Call the store; None if it has nothing. No other status means anything to us.
-
-    Raises: StoreError.
+    A class, since there is one a request: `asynccontextmanager` takes three times as long.
     """
-    async with store.get(target) as answer:
-        if answer.status in resource.absent:
-            yield None
-        elif answer.status == _OK:
-            yield answer
-        else:
-            message = "the store answered with a status that is not in the catalogue"
-            raise StoreFailed(message, cause=_cause_of(answer.status))
+
+    __slots__ = ("_admit", "_call", "_observe")
+
+    def __init__(
+        self,
+        call: AbstractAsyncContextManager[Answer],
+        observe: Callable[[float], None],
+        admit: Callable[[Answer], Answer | None],
+    ) -> None:
+        """`admit`: gives what to make of an answer's status."""
+        self._call = call
+        self._observe = observe
+        self._admit = admit
+
+    async def __aenter__(self) -> Answer | None:
+        began_s = time.perf_counter()
+        answer = await self._call.__aenter__()
+        self._observe(time.perf_counter() - began_s)
+        try:
+            return self._admit(answer)
+        except BaseException as error:
+            await self._call.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._call.__aexit__(kind, error, trace)
 
 
 async def read_whole(answer: Answer, max_bytes: int) -> bytes:
@@ -76,30 +101,34 @@ async def read_whole(answer: Answer, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def read_lines(answer: Answer, max_line_bytes: int) -> AsyncGenerator[list[bytes], None]:
-    """Give the lines that end in each piece of an answer; blank ones are none.
+async def read_lines(answer: Answer, max_line_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Give the lines that end in each piece of an answer, as one text; never blank ones alone.
 
     A line may end with LF or CRLF, the last one with the answer. Raises: StoreError.
     """
     begun = bytearray()  # a line whose end is yet to come
     async for piece in answer.chunks():
-        first, *others = piece.split(b"\n")
-        begun += first
-        lines = []
-        for other in others:
-            lines.append(bytes(begun))
-            begun = bytearray(other)
-        if len(begun) > max_line_bytes or any(len(line) > max_line_bytes for line in lines):
+        lines = b""
+        if end := piece.rfind(b"\n") + 1:
+            lines = b"".join((begun, memoryview(piece)[:end]))
+            begun = bytearray()
+        begun += memoryview(piece)[end:]
+        if len(begun) > max_line_bytes or _longest(lines, max_line_bytes) > max_line_bytes:
             message = "a line of the store's answer is larger than the limit"
             raise StoreTooLarge(message, cause="line-too-long")
-        if found := [line for line in lines if line.strip(_BLANK)]:
-            yield found
-    if begun.strip(_BLANK):
-        yield [bytes(begun)]
+        if _MORE_THAN_BLANK.search(lines):
+            yield lines
+    if _MORE_THAN_BLANK.search(begun):
+        yield bytes(begun)
+
+
+def _longest(lines: bytes, limit: int) -> int:
+    """Give how long the longest line is; looked at where one could be longer than the limit."""
+    return 0 if len(lines) <= limit else max(map(len, lines.split(b"\n")))
 
 
 async def walk(
-    store: Store, resource: Resource, page: Page, params: Mapping[str, str], max_bytes: int
+    heard: Heard, resource: Resource, page: Page, params: Mapping[str, str], max_bytes: int
 ) -> AsyncGenerator[bytes, None]:
     """Give the pages, each whole; none if the store has nothing. `max_bytes`: of one page.
 
@@ -108,7 +137,7 @@ async def walk(
     """
     cursor: str | None = None
     for _ in range(page.max):
-        async with ask(store, resource, build_target(resource, params, cursor)) as answer:
+        async with heard.ask(build_target(resource, params, cursor)) as answer:
             if answer is None and cursor is None:
                 return
             if answer is None:

@@ -4,7 +4,7 @@ Only the headers named here are looked at, and none is passed on. Source: contra
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +19,9 @@ NDJSON: Final = "application/x-ndjson"
 
 Headers = Sequence[tuple[bytes, bytes]]  # as received, names in lower case
 
+_HEARD: Final = frozenset(
+    {b"accept", b"content-length", b"transfer-encoding", b"withhold-fields", b"withhold-warrant"}
+)
 # As warrants write their ids; anything else is no id of one.
 _WARRANT_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -36,24 +39,24 @@ class Call:
 
 def parse_call(raw_target: bytes, headers: Headers) -> Call:
     """Read a request. `raw_target`: path and query as received. Raises: BadRequest."""
-    if _has_body(headers):
+    said: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if name in _HEARD:
+            said.setdefault(name, []).append(value)
+    if _has_body(said):
         raise BadRequest("a GET request has no body here")
     return Call(
         path=parse_target(raw_target),
-        warrant=_parse_warrant(_values(headers, b"withhold-warrant")),
-        fields=_parse_fields(_values(headers, b"withhold-fields")),
-        takes_ndjson=any(map(_takes_ndjson, _values(headers, b"accept"))),
+        warrant=_parse_warrant(said.get(b"withhold-warrant", [])),
+        fields=_parse_fields(said.get(b"withhold-fields", [])),
+        takes_ndjson=any(map(_takes_ndjson, said.get(b"accept", []))),
     )
 
 
-def _values(headers: Headers, name: bytes) -> list[bytes]:
-    return [value for each, value in headers if each == name]
-
-
-def _has_body(headers: Headers) -> bool:
+def _has_body(said: Mapping[bytes, list[bytes]]) -> bool:
     """Tell whether a body is announced. Source: RFC 9112 §6."""
-    lengths = _values(headers, b"content-length")
-    return bool(_values(headers, b"transfer-encoding")) or any(v.strip(b"0") for v in lengths)
+    lengths = said.get(b"content-length", [])
+    return b"transfer-encoding" in said or any(value.strip(b"0") for value in lengths)
 
 
 def _parse_warrant(values: list[bytes]) -> WarrantId:
@@ -94,6 +97,8 @@ def _path(member: object) -> Path:
 
 def _takes_ndjson(accept: bytes) -> bool:
     """Tell whether NDJSON is named, and not to be avoided. Source: RFC 9110 §12.5.1."""
+    if accept == b"*/*":
+        return False  # all that most callers say
     for media_range in accept.decode("latin-1").lower().split(","):
         name, *parameters = (part.strip() for part in media_range.split(";"))
         if name == NDJSON:

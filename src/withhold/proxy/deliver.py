@@ -5,25 +5,26 @@ sent. A fault of the store leaves an entry too before the caller hears of it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
+from types import TracebackType
 from typing import Final
 
 from withhold.catalogue.model import Page
 from withhold.deployment.model import Limits
 from withhold.errors import StoreError, StoreFailed, StoreTimeout, StoreTooLarge
 from withhold.ledger.receipt import Ending
-from withhold.minimize.minimizer import Minimized, Minimizer
+from withhold.minimize.minimizer import Minimized
 from withhold.minimize.tally import Tally
-from withhold.proxy.ask import Heard, ask, read_lines, read_whole, walk
+from withhold.proxy.ask import Heard, read_lines, read_whole, walk
 from withhold.proxy.disclosure import Clerk, Disclosure, Sent, whole
+from withhold.proxy.grant import Grant
 from withhold.proxy.pages import join_pages
 from withhold.proxy.problem import problem_of
 from withhold.proxy.reply import Reply
-from withhold.proxy.stream import minimize, stream
-from withhold.proxy.target import build_target
+from withhold.proxy.stream import Batch, minimize, stream
 from withhold.proxy.warrants import Standing, check_standing
 from withhold.proxy.watch import ClientGone, Watch
 
@@ -32,14 +33,13 @@ PIECE_BYTES: Final = 64 * 2**10  # of a whole answer; the server's own buffer is
 _JSON: Final = "application/json"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Delivery:
     """A request that may be answered, and what answering it takes."""
 
     disclosure: Disclosure
-    minimizer: Minimizer
+    grant: Grant
     store: Heard | None  # None: the catalogue knows it and the deployment doesn't
-    params: Mapping[str, str] = field(repr=False)  # as the store writes them; they name people
     takes_ndjson: bool
     http_version: str
     limits: Limits
@@ -48,7 +48,7 @@ class Delivery:
     reply: Reply
 
 
-@dataclass
+@dataclass(slots=True)
 class _Handed:
     """How much of an answer was handed over to the connection so far."""
 
@@ -67,7 +67,7 @@ async def deliver(delivery: Delivery) -> Sent:
 
 
 async def _deliver(delivery: Delivery) -> Sent:
-    allowlist = delivery.disclosure.allowlist
+    allowlist = delivery.grant.terms.allowlist
     if not allowlist.leaves:
         return await _send_whole(delivery, None, Tally())
     if delivery.store is None:
@@ -82,53 +82,52 @@ async def _deliver(delivery: Delivery) -> Sent:
 
 async def _deliver_one(delivery: Delivery, store: Heard) -> Sent:
     """Answer with the store's one answer, or with its lines."""
-    resource = delivery.disclosure.allowlist.resource
     limits = delivery.limits
     minimized = Minimized(None, Tally())
-    async with _deadline(limits.answer_timeout_s) as deadline:
-        target = build_target(resource, delivery.params, None)
-        async with ask(store, resource, target) as answer:
+    async with _Deadline(limits.answer_timeout_s) as deadline:
+        async with store.ask(delivery.grant.target) as answer:
             if answer is not None and answer.ndjson:
                 deadline.reschedule(None)  # a stream lasts as long as it gives
                 async with aclosing(read_lines(answer, limits.max_line_bytes)) as lines:
                     return await _stream(delivery, lines)
             body = None if answer is None else await read_whole(answer, limits.max_answer_bytes)
         if body is not None:
-            minimized = await minimize(delivery.minimizer, body)
+            minimized = await minimize(delivery.grant.minimizer, body)
     return await _send_whole(delivery, minimized.body, minimized.tally)
 
 
 async def _deliver_pages(delivery: Delivery, store: Heard, page: Page) -> Sent:
     """Answer once with all pages; each is minimized before the next is asked for."""
-    allowlist = delivery.disclosure.allowlist
-    limits = delivery.limits
+    grant, limits = delivery.grant, delivery.limits
+    allowlist = grant.terms.allowlist
     size_bytes = 0
     kept: list[Minimized] = []
-    pages = walk(store, allowlist.resource, page, delivery.params, limits.max_answer_bytes)
-    async with _deadline(limits.answer_timeout_s), aclosing(pages):
+    pages = walk(store, allowlist.resource, page, grant.params, limits.max_answer_bytes)
+    async with _Deadline(limits.answer_timeout_s), aclosing(pages):
         async for body in pages:
             _check(delivery)  # before the next one is asked for
             size_bytes += len(body)
             if size_bytes > limits.max_answer_bytes:
                 raise StoreTooLarge("the store's pages together are larger than the limit")
-            kept.append(await minimize(delivery.minimizer, body))
+            kept.append(await minimize(grant.minimizer, body))
     joined = join_pages(allowlist, kept)
     return await _send_whole(delivery, joined.body, joined.tally)
 
 
 async def _deliver_pages_as_lines(delivery: Delivery, store: Heard, page: Page) -> Sent:
     """Answer with a line for each page."""
-    resource = delivery.disclosure.allowlist.resource
-    pages = walk(store, resource, page, delivery.params, delivery.limits.max_answer_bytes)
+    grant = delivery.grant
+    resource = grant.terms.allowlist.resource
+    pages = walk(store, resource, page, grant.params, delivery.limits.max_answer_bytes)
     async with aclosing(pages):
         return await _stream(delivery, ([body] async for body in pages))
 
 
-async def _stream(delivery: Delivery, batches: AsyncIterator[list[bytes]]) -> Sent:
+async def _stream(delivery: Delivery, batches: AsyncIterator[Batch]) -> Sent:
     async with _watch(delivery) as watch:
         return await stream(
             delivery.disclosure,
-            delivery.minimizer,
+            delivery.grant.minimizer,
             batches,
             reply=delivery.reply,
             clerk=delivery.clerk,
@@ -144,13 +143,13 @@ def _status(delivery: Delivery) -> int | None:
 
 def _check(delivery: Delivery) -> None:
     """Check that nothing speaks against disclosing any more. Raises: see `check_standing`."""
-    resource = delivery.disclosure.allowlist.resource
-    check_standing(delivery.standing, delivery.disclosure.warrant, resource.store)
+    terms = delivery.grant.terms
+    check_standing(delivery.standing, terms.warrant, terms.allowlist.resource.store)
 
 
 async def _send_whole(delivery: Delivery, body: bytes | None, tally: Tally) -> Sent:
     """Release a whole answer, and send it. `body`: None where nothing stands."""
-    content = delivery.minimizer.empty_root if body is None else body
+    content = delivery.grant.minimizer.empty_root if body is None else body
     sent = whole(content, tally)
     await delivery.clerk.release(delivery.disclosure, sent, _status(delivery))
     # CRASH: from here on the entry says `disclosed`, though nothing may have left; whoever
@@ -193,14 +192,28 @@ def _watch(delivery: Delivery) -> Watch:
     return Watch(partial(_check, delivery), delivery.reply.gone)
 
 
-@asynccontextmanager
-async def _deadline(timeout_s: float) -> AsyncIterator[asyncio.Timeout]:
-    """Bound what is done within. Raises: StoreTimeout."""
-    late = False
-    try:
-        async with asyncio.timeout(timeout_s) as deadline:
-            yield deadline
-    except TimeoutError:
-        late = True
-    if late:
-        raise StoreTimeout("the store did not answer in time")
+class _Deadline:
+    """Bounds what is done within, from now on. Raises: StoreTimeout, with nothing attached."""
+
+    __slots__ = ("_timeout",)
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout = asyncio.timeout(timeout_s)
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        return await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        is_late = kind is not None and issubclass(kind, TimeoutError)
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            is_late = True
+        if is_late:
+            raise StoreTimeout("the store did not answer in time") from None
+        return None

@@ -1,11 +1,10 @@
 """Disclosure: one request that may be answered, and the entries that it leaves in the ledger."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from withhold.allowlist.compile import count_asked
-from withhold.allowlist.model import Allowlist
 from withhold.digest import digest_of
 from withhold.errors import DatabaseUnavailable, Denied, LedgerUnavailable
 from withhold.kinds.instant import print_instant
@@ -25,31 +24,30 @@ from withhold.names import CallerName, Digest, Treatment, WarrantId
 from withhold.ports import Condition
 from withhold.proxy.metrics import Metrics
 from withhold.proxy.parts import Parts
+from withhold.proxy.terms import Terms
 from withhold.proxy.warrants import check_standing
-from withhold.warrant.model import Warrant
+
+_LEAVING: Final = (Treatment.DISCLOSE, Treatment.TOKENIZE, Treatment.GENERALIZE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Disclosure:
-    """Who gets what by which warrant: all that is settled before the store is asked."""
+    """Who gets what on which terms: all that is settled before the store is asked."""
 
-    id: ReceiptId
+    id: ReceiptId = field(repr=False)  # it opens the commitment to the body
     caller: CallerName
-    warrant: Warrant
-    bundle: Digest
-    allowlist: Allowlist
-    targets: tuple[str, ...]  # keyed commitments to those whom the request can be about
+    terms: Terms
 
     def headers(self, content_type: str) -> list[tuple[str, str]]:
         """Give the headers of every answer; none depends on the store's."""
         return [
             ("Content-Type", content_type),
             ("Withhold-Receipt", self.id),
-            ("Withhold-Allowlist", self.allowlist.digest),
+            ("Withhold-Allowlist", self.terms.allowlist.digest),
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What left, or is about to."""
 
@@ -100,7 +98,7 @@ class Clerk:
         is asked before and, since an append may take its time, after it.
         Raises: Denied, LedgerUnavailable, DatabaseUnavailable.
         """
-        released = released_of(disclosure.allowlist, sent)
+        released = released_of(disclosure.terms, sent)
         receipt = self._receipt(disclosure, EntryType.RELEASE, DISCLOSED, released, store_status)
         await self._release(disclosure, receipt.entry())
 
@@ -134,7 +132,7 @@ class Clerk:
 
     async def close(self, disclosure: Disclosure, ending: Ending, sent: Sent) -> None:
         """Make the entry of what became of a stream. Raises: LedgerUnavailable."""
-        stream = (disclosure.id, released_of(disclosure.allowlist, sent))
+        stream = (disclosure.id, released_of(disclosure.terms, sent))
         closing = self._closing(disclosure, ending, sent.size_bytes)
         await self._append(replace(closing, stream=stream).entry(), None)
 
@@ -145,20 +143,13 @@ class Clerk:
     async def _release(
         self, disclosure: Disclosure, entry: Entry, once: Digest | None = None
     ) -> None:
-        warrant = disclosure.warrant
-        check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
-        condition = Condition(
-            warrant=warrant.id,
-            digest=warrant.digest,
-            valid_from=warrant.valid.since,
-            valid_until=warrant.valid.until,
-            store=disclosure.allowlist.resource.store,
-            instrument=warrant.instrument,
-            once=once,
-        )
+        terms, standing = disclosure.terms, self._parts.standing
+        store = terms.allowlist.resource.store
+        check_standing(standing, terms.warrant, store)
+        condition = terms.condition if once is None else replace(terms.condition, once=once)
         await self._append(entry, condition)
         try:
-            check_standing(self._parts.standing, warrant, disclosure.allowlist.resource.store)
+            check_standing(standing, terms.warrant, store)
         except (Denied, DatabaseUnavailable):
             # The entry says more than is true now: nothing leaves, and the next one says so.
             self.close_later(disclosure, Ending.NOT_SENT, 0)
@@ -172,25 +163,25 @@ class Clerk:
         released: Released,
         store_status: int | None,
     ) -> Receipt:
-        authorised, unauthorised = _fields_of(disclosure.allowlist)
+        terms = disclosure.terms
         return Receipt(
             id=disclosure.id,
             type=kind,
             outcome=outcome,
             at=print_instant(self._parts.now()),
-            warrant=disclosure.warrant.id,
-            warrant_digest=disclosure.warrant.digest,
-            instrument=disclosure.warrant.instrument,
-            bundle=disclosure.bundle,
-            allowlist=disclosure.allowlist.digest,
-            resource=disclosure.allowlist.resource.name,
+            warrant=terms.warrant.id,
+            warrant_digest=terms.warrant.digest,
+            instrument=terms.warrant.instrument,
+            bundle=terms.bundle,
+            allowlist=terms.allowlist.digest,
+            resource=terms.allowlist.resource.name,
             software=self._parts.software,
-            authorised=authorised,
+            authorised=terms.authorised,
             released=released,
             caller=disclosure.caller,
-            targets=disclosure.targets,
-            unauthorised=unauthorised,
-            requested=count_asked(disclosure.allowlist, disclosure.warrant),
+            targets=terms.targets,
+            unauthorised=terms.unauthorised,
+            requested=terms.requested,
             store_status=store_status,
         )
 
@@ -198,7 +189,7 @@ class Clerk:
         return Closing(
             receipt=handle_of(disclosure.id),
             at=print_instant(self._parts.now()),
-            warrant=disclosure.warrant.id,
+            warrant=disclosure.terms.warrant.id,
             ending=ending,
             size_bytes=size_bytes,
         )
@@ -216,12 +207,11 @@ class Clerk:
         self._metrics.receipts.labels(entry.type, entry.public["outcome"]).inc()
 
 
-def released_of(allowlist: Allowlist, sent: Sent) -> Released:
+def released_of(terms: Terms, sent: Sent) -> Released:
     """Give what a receipt says of what was sent: counts by treatment, and by reason."""
-    treatments = {entry.field.label: entry.treatment for entry in allowlist.covered}
-    counts: dict[Treatment, dict[str, int]] = defaultdict(dict)
+    counts: dict[Treatment, dict[str, int]] = {treatment: {} for treatment in _LEAVING}
     for label, count in sent.tally.disclosed.items():
-        counts[treatments[label]][label] = count
+        counts[terms.treatments[label]][label] = count
     withheld: dict[str, dict[str, int]] = defaultdict(dict)
     for (reason, place), count in sent.tally.withheld.items():
         withheld[reason][place] = count
@@ -235,15 +225,3 @@ def released_of(allowlist: Allowlist, sent: Sent) -> Released:
         records_seen=sent.tally.records_seen,
         withheld=withheld,
     )
-
-
-def _fields_of(allowlist: Allowlist) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Count the fields of a resource: by treatment what may leave, by reason what may not."""
-    authorised: Counter[str] = Counter()
-    unauthorised: Counter[str] = Counter()
-    for entry in allowlist.entries:
-        if entry.treatment is Treatment.WITHHOLD:
-            unauthorised[entry.reason] += 1
-        else:
-            authorised[entry.treatment.value] += 1
-    return authorised, unauthorised

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from withhold.adapters.refusals import Refusals
 from withhold.bundle import Bundle
 from withhold.deployment.model import CallerEntry, Limits
+from withhold.keyring import KeyRing
 from withhold.kinds.instant import Instant
 from withhold.ledger.receipt import ReceiptId
-from withhold.names import StoreName, WarrantId
+from withhold.names import StoreName
 from withhold.ports import Cache, Ledger, Registry, Store, TokenKeys
 from withhold.proxy.closings import Closings
 from withhold.proxy.warrants import Standing
-from withhold.warrant.model import Signer, Target
+from withhold.warrant.model import Signer
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Parts:
     ledger: Ledger
     closings: Closings
     refusals: Refusals
-    commit_target: Callable[[WarrantId, Target], str]  # keyed: see `keyring`
+    ring: Callable[[], KeyRing]  # the deployment's keys; the same object until they change
     token_keys: TokenKeys
     cache: Cache
-    cache_key: Callable[[], bytes]  # authenticates what the cache holds; 32 bytes
     stores: Mapping[StoreName, Store]
     now: Callable[[], Instant]  # this node's clock, for receipts; the database's decides
     new_receipt_id: Callable[[], ReceiptId]
+    new_request_id: Callable[[], str]  # for the log

@@ -5,6 +5,7 @@ INVARIANT: a stream that is not ended has no last chunk, so the client sees that
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import Receive, Send
@@ -16,6 +17,11 @@ from withhold.proxy.watch import ClientGone
 Headers = Sequence[tuple[str, str]]
 
 NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+@lru_cache(maxsize=64)  # all names are ours
+def _encode_name(name: str) -> bytes:
+    return name.lower().encode()
 
 
 class Reply:
@@ -85,5 +91,5 @@ class Reply:
 
     async def _start(self, status: int, headers: Headers) -> None:
         self.begun = True
-        encoded = [(n.lower().encode(), v.encode("latin-1")) for n, v in [*headers, NO_STORE]]
+        encoded = [(_encode_name(n), v.encode("latin-1")) for n, v in (*headers, NO_STORE)]
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})

@@ -29,6 +29,7 @@ from withhold.proxy.disclosure import Disclosure, Revealed
 from withhold.proxy.handler import Room, bundle_in_force
 from withhold.proxy.log import Line
 from withhold.proxy.reply import Reply
+from withhold.proxy.terms import Terms, commit_targets
 from withhold.proxy.warrants import check_standing, renew_standing
 from withhold.proxy.watch import ClientGone
 from withhold.warrant.model import NamedField, Warrant
@@ -72,16 +73,9 @@ async def answer_reveal(room: Room, scope: Scope, reply: Reply, line: Line) -> N
         await renew_standing(room.parts.standing, warrant.id)
         check_standing(room.parts.standing, warrant, resource.store)
         made_under, address = await _decode(room, approved.approval, warrant, bundle)
-        disclosure = Disclosure(
-            id=room.parts.new_receipt_id(),
-            caller=caller.name,
-            warrant=warrant,
-            bundle=bundle.digest,
-            allowlist=allowlist,
-            targets=tuple(
-                sorted(room.parts.commit_target(warrant.id, each) for each in made_under.targets)
-            ),
-        )
+        targets = commit_targets(room.parts.ring(), warrant.id, made_under.targets)
+        terms = Terms(warrant, bundle.digest, allowlist, targets)
+        disclosure = Disclosure(room.parts.new_receipt_id(), caller.name, terms)
         line.receipt = handle_of(disclosure.id)
         revealed = Revealed(
             label=print_path(named.path),
@@ -145,10 +139,9 @@ async def _decode(
     keys = room.parts.token_keys
     found = await keys.find_by_key_id(key_id_of(approval.token) or "")
     # Two keys of one id: nobody could tell which made it, and either decodes to some address.
-    made_under = await room.warrants.find(found[0], bundle.policy) if len(found) == 1 else None
-    if made_under is None or not _reaches(warrant, made_under.warrant):
+    of = await room.warrants.find(found[0], bundle.policy) if len(found) == 1 else None
+    if of is None or not _reaches(warrant, of):
         raise Denied("token-unknown")
-    of = made_under.warrant
     if not await _was_tokenized(room.parts.ledger, of, approval.named):
         raise Denied("token-unknown")
     try:
