@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.documents import PERIOD
 from tests.minimize.resources import (
     EMAIL,
     ID,
@@ -22,9 +23,12 @@ from tests.minimize.resources import (
     run_both,
     run_fast,
 )
+from withhold.catalogue.model import Param, RequestSubject
 from withhold.kinds.form import Form
 from withhold.kinds.memo import Memo
+from withhold.minimize.minimizer import Minimizer, subject_of
 from withhold.names import Kind, Treatment
+from withhold.warrant.model import Target
 
 WORD = Form(Kind.ID, pattern="[a-z]*")
 NATIONAL = Form(Kind.PHONE, region="GB")
@@ -107,3 +111,21 @@ def test_phones_are_read_by_the_memo_of_the_scope() -> None:
     remembered = run_fast(allowlist, scope, body)
     assert isinstance(remembered, tuple)
     assert remembered[0] == b'[{"a":"+440000000000"},{"a":"+442079460220"}]'
+
+
+def test_minimizers_of_one_warrant_share_its_memo_and_others_do_not() -> None:
+    memo, targets = Memo(), frozenset({Target(Kind.PHONE, "+442079460220")})
+    allowlist = allow(leaf("$.a", NATIONAL))
+    shared, alone = (
+        Minimizer(allowlist, targets, PERIOD, None, None, memo=each) for each in (memo, None)
+    )
+    alone.minimize(b'{"a":"020 7946 0220"}')
+    assert memo._found == {}
+    shared.minimize(b'{"a":"020 7946 0220"}')
+    assert memo._found == {("GB", False, "020 7946 0220"): "+442079460220"}
+    subject = RequestSubject("who", NATIONAL, None)
+    resource = replace(allowlist.resource, template=("v1", Param("who")), subject=subject)
+    for each in (memo, None):
+        asked = subject_of(resource, targets, {"who": "(020) 7946 0220"}, each)
+        assert asked == "+442079460220"
+    assert len(memo._found) == 2

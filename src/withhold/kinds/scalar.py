@@ -92,9 +92,9 @@ def identity(form: Form, value: Scalar, memo: Memo | None = None) -> str | None:
         case Kind.EMAIL, str():
             return parse_email(value)
         case Kind.ID, str():
-            return value if _fits_pattern(form, value) else None
+            return value if fits_pattern(form, value) else None
         case Kind.ID, Number(text) if _INTEGER.fullmatch(text):
-            return text if _fits_pattern(form, text) else None
+            return text if fits_pattern(form, text) else None
     return None
 
 
@@ -142,8 +142,11 @@ def _is_port(text: str) -> bool:
     return bool(_PORT.fullmatch(text)) and int(text) <= LARGEST_PORT
 
 
-def _fits_pattern(form: Form, text: str) -> bool:
-    # A pattern costs a power of the length of what it is held against: no id is that long.
+def fits_pattern(form: Form, text: str) -> bool:
+    """Tell whether an id has the form's `pattern`, if there is one.
+
+    A pattern costs a power of the length of what it is held against: no id is that long.
+    """
     return form.matcher is None or (
         len(text) <= LONGEST_PATTERNED and form.matcher.fullmatch(text) is not None
     )

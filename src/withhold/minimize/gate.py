@@ -4,7 +4,7 @@ The common case (ids and counts as they should be, those of others included) is 
 comprehensions; only what is written otherwise is looked at by the kinds.
 """
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import or_
 from typing import Any, Final, TypeAlias
 
@@ -15,7 +15,7 @@ from withhold.kinds.email import parse_email
 from withhold.kinds.form import Form
 from withhold.kinds.instant import YEAR_2000, YEAR_2100, count_from
 from withhold.kinds.memo import Memo
-from withhold.kinds.scalar import identity, instant
+from withhold.kinds.scalar import fits_pattern, identity, instant
 from withhold.minimize.ip import normal
 from withhold.minimize.run import Bounds, Decoded, Run, scalar_of
 from withhold.names import Kind, Reason, Unit
@@ -76,7 +76,9 @@ def _subject_gate(
     def check(columns: Columns, run: Run) -> list[bool]:
         targets, memo = run.bounds.targets[form.kind], run.bounds.scope.memo
         found = [[tell(value, memo) for value in each(columns)] for each in looks]
-        admitted = [_any_in(targets, each) for each in zip(*found, strict=True)]
+        admitted = [each in targets for each in found[0]]
+        for column in found[1:]:
+            admitted = list(map(or_, admitted, [each in targets for each in column]))
         if not all(admitted):
             unnamed = sum(all(one is None for one in each) for each in zip(*found, strict=True))
             _withhold(run, Reason.NO_SUBJECT, place, unnamed)
@@ -105,17 +107,13 @@ def _plain_gate(
             for i, is_in in enumerate(admitted):
                 if not is_in:
                     found = [tell(column[i], memo) for column in named]
-                    admitted[i] = _any_in(targets, found)
+                    admitted[i] = any(each in targets for each in found)
                     unnamed += all(each is None for each in found)
         _withhold(run, Reason.NO_SUBJECT, place, unnamed)
         _withhold(run, Reason.NOT_A_TARGET, place, admitted.count(False) - unnamed)
         return admitted
 
     return check
-
-
-def _any_in(targets: Container[str | int], found: Iterable[str | None]) -> bool:
-    return any(each is not None and each in targets for each in found)
 
 
 def _withhold(run: Run, reason: Reason, place: str, count: int) -> None:
@@ -146,8 +144,12 @@ def _compile_identity(form: Form) -> Identify:
         case Kind.IP | Kind.EMAIL:
             read = normal if form.kind is Kind.IP else parse_email
             return lambda value, memo: read(value) if type(value) is str else general(value, memo)
-        case _:
-            return general
+        case _:  # an id; one without a pattern is told by `_plain_gate`
+            return lambda value, memo: (
+                (value if fits_pattern(form, value) else None)
+                if type(value) is str
+                else general(value, memo)
+            )
 
 
 def _general(form: Form) -> Identify:
