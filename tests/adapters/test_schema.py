@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, select, text, update
+from sqlalchemy import Connection, create_engine, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -63,7 +63,7 @@ def test_a_clock_that_gives_no_date_is_no_clock(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert read_clock(connection).second > 1_700_000_000
-    monkeypatch.setattr("withhold.adapters.schema._CLOCK", {"sqlite": text("SELECT 'noon'")})
+    monkeypatch.setattr("withhold.adapters.schema._CLOCK", {"sqlite": literal_column("'noon'")})
     with pytest.raises(DatabaseUnavailable, match="gives no date"):
         read_clock(connection)
 

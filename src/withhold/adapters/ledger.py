@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select
 
+from withhold.adapters.asked import Asked, Key, ask
 from withhold.adapters.database import Database
 from withhold.adapters.log import (
     check_edge,
     check_growth,
+    decode_frontier,
     extend,
     hash_at,
     read_frontier,
@@ -29,8 +31,7 @@ from withhold.adapters.log import (
     read_leaves,
     take_owed,
 )
-from withhold.adapters.registry import read_freezes
-from withhold.adapters.schema import checkpoints, entries, read_clock, warrants
+from withhold.adapters.schema import checkpoints, entries, read_clock
 from withhold.adapters.settling import (
     SILENT_S,
     Open,
@@ -51,17 +52,6 @@ from withhold.ports import Condition, Freeze, Logged, Refused
 
 APPEND_TIMEOUT_S: Final = 5.0  # a disk that takes longer is no ledger
 MAX_READ: Final = 1_024  # entries at once
-
-# Made once: to make a statement takes longer than to run it.
-_STATES: Final = (
-    select(warrants.c.id, warrants.c.digest, warrants.c.state)
-    .where(warrants.c.id.in_(bindparam("named", expanding=True)))
-    .order_by(warrants.c.id)
-    .with_for_update(read=True)
-)
-_TYPES: Final = select(entries.c.receipt, entries.c.type).where(
-    entries.c.receipt.in_(bindparam("handles", expanding=True))
-)
 
 _Result = TypeVar("_Result")
 _Settle = Callable[[Connection, str, View], Sequence[Entry]]
@@ -214,16 +204,20 @@ class SqlLedger:
     def _append(
         self, connection: Connection, items: Sequence[_Append]
     ) -> Sequence[int | WithholdError]:
-        # First: what is read below is then as of now, however long others kept the log, and
-        # nobody who revokes has to wait for those who wait for it.
-        before = self._lock(connection)
-        now, unmet = _unmet(connection, [item.condition for item in items])
-        if now is not None and (self._said is None or now.second - self._said >= SILENT_S):
-            speak(connection, self.node, now, before.size)
+        conditions = [item.condition for item in items]
+        asked = ask(
+            connection,
+            {condition.warrant for condition in conditions if condition is not None},
+            [key for item in items if (key := _key(item.written.entry)) is not None],
+        )
+        before = self._follow(connection, decode_frontier(asked.edge))
+        releases = any(item.condition is not None for item in items)
+        if releases and (self._said is None or asked.now.second - self._said >= SILENT_S):
+            speak(connection, self.node, asked.now, before.size)
             self._said = None  # `settle` says it anew, and all that there is to say
-        denials = _without_second(connection, [item.written.entry for item in items], unmet)
-        denials = use_once(connection, [item.condition for item in items], denials)
-        due = take_owed(connection, self._salt)
+        denials = _denials(items, asked)
+        denials = use_once(connection, conditions, denials)
+        due = take_owed(connection, self._salt) if asked.owes else ()
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
         after = self._extend(connection, before, [*due, *met])
         # CRASH, or a failed commit: the log is as it was, and `seen` is not changed before
@@ -231,14 +225,13 @@ class SqlLedger:
         indices = iter(range(before.size + len(due), after.size))
         return [next(indices) if denial is None else denial for denial in denials]
 
-    def _lock(self, connection: Connection) -> Frontier:
-        """Take the log for this transaction.
+    def _follow(self, connection: Connection, found: Frontier) -> Frontier:
+        """Follow the log, which this transaction has taken, to where it is found.
 
         What others appended is not looked at here, for that would cost more than the append: it is
         `seen` once `settle` has found that they only added to what was; once it has found that they
         did not, nothing more is appended to it.
         """
-        found = read_frontier(connection, lock=True)
         if self._is_other or (found.size <= self._seen.size and found != self._seen):
             check_growth(connection, self._seen, found)
         if found == self._own:
@@ -248,7 +241,7 @@ class SqlLedger:
     def _extend(
         self, connection: Connection, before: Frontier, written: Sequence[Written]
     ) -> Frontier:
-        """Extend the log, which is as `_lock` gave it."""
+        """Extend the log, which is as `_follow` gave it."""
         after = extend(connection, before, written, self.node)
         # INVARIANT: what was seen begins with what was seen before. Of an append to what others
         # appended nobody knows yet: had that been another log, it would be seen from now on.
@@ -277,7 +270,7 @@ class SqlLedger:
 
     def _settle(self, connection: Connection, view: View, how: _Settle) -> int:
         """Settle; gives the second of the word that says that we live."""
-        before = self._lock(connection)
+        before = self._follow(connection, read_frontier(connection, lock=True))
         said = read_clock(connection).second
         due = take_owed(connection, self._salt)
         written = [write_entry(each, self._salt()) for each in how(connection, self.node, view)]
@@ -316,44 +309,30 @@ def denial_of(
     return None
 
 
-def _unmet(
-    connection: Connection, conditions: Sequence[Condition | None]
-) -> tuple[Instant | None, Sequence[Denied | None]]:
-    """Say of each why it does not hold, and when that was looked at, if anything was."""
-    named = sorted({condition.warrant for condition in conditions if condition is not None})
-    if not named:
-        return None, [None] * len(conditions)
-    # Where rows have locks, a state that was read here stays until this transaction has ended:
-    # whoever revokes, revokes before or after. SQLite has one writer at a time anyway.
-    locked = connection.execute(_STATES, {"named": named})
-    found = {row.id: (row.digest, row.state) for row in locked}
-    frozen = read_freezes(connection)
-    now = read_clock(connection)  # after the locks, which may have been waited for
-    return now, [
-        None
-        if condition is None
-        else denial_of(condition, found.get(condition.warrant), now, frozen)
-        for condition in conditions
-    ]
+def _denials(items: Sequence[_Append], asked: Asked) -> Sequence[WithholdError | None]:
+    """Say of each why it must not be appended.
+
+    What the log has already is refused here, so that it fails nobody else in the transaction.
+    """
+    there = asked.there
+    denials: list[WithholdError | None] = []
+    for item in items:
+        entry, condition = item.written.entry, item.condition
+        denial: WithholdError | None = None
+        if condition is not None:
+            found = asked.states.get(condition.warrant)
+            denial = denial_of(condition, found, asked.now, asked.freezes)
+        key = _key(entry)
+        if denial is None and key is not None:
+            if key in there:
+                denial = LedgerUnavailable("a receipt has such an entry already")
+            there.add(key)
+        denials.append(denial)
+    return denials
 
 
-def _without_second(
-    connection: Connection, items: Sequence[Entry], denials: Sequence[WithholdError | None]
-) -> Sequence[WithholdError | None]:
-    """Refuse what the log has already, so that it fails nobody else in the transaction."""
-    handles = [entry.receipt for entry in items if entry.receipt is not None]
-    there = connection.execute(_TYPES, {"handles": handles}) if handles else ()
-    found = {(row.receipt, row.type) for row in there}
-    checked: list[WithholdError | None] = []
-    for entry, denial in zip(items, denials, strict=True):
-        key = (entry.receipt, entry.type.value)
-        if denial is None and key in found:
-            checked.append(LedgerUnavailable("a receipt has such an entry already"))
-            continue
-        if denial is None and entry.receipt is not None:
-            found.add(key)
-        checked.append(denial)
-    return checked
+def _key(entry: Entry) -> Key | None:
+    return None if entry.receipt is None else (entry.receipt, entry.type.value)
 
 
 def _grown(connection: Connection, seen: Frontier) -> Frontier:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, insert, select, update
 
+from withhold.adapters.compiled import compiled, insert_rows
 from withhold.adapters.schema import LOG, entries, log, owed, subtrees, take_numbers
 from withhold.errors import LedgerUnavailable, Unproven
 from withhold.ledger.entry import RELEASES, Entry, EntryType, Handle, Written, write_entry
@@ -37,8 +38,13 @@ _HINT: Final = "somebody wrote to the database; keep a copy, and see docs/auditi
 def read_frontier(connection: Connection, *, lock: bool = False) -> Frontier:
     """Give the right edge; with `lock` nobody else extends the log until the transaction ends."""
     found = connection.execute(_LOCKED_EDGE if lock else _EDGE).scalar_one()
+    return decode_frontier(bytes(found))
+
+
+def decode_frontier(found: bytes) -> Frontier:
+    """Read a right edge as the database has it. Raises: LedgerUnavailable."""
     try:
-        return Frontier.decode(bytes(found))
+        return Frontier.decode(found)
     except Unproven:
         raise LedgerUnavailable("the log's right edge in the database is damaged", _HINT) from None
 
@@ -51,16 +57,13 @@ def extend(
         return before
     after, nodes = before.grow(hash_leaf(each.leaf) for each in written)
     rows = [_row(each, before.size + i, node) for i, each in enumerate(written)]
-    connection.execute(insert(entries), rows)
+    insert_rows(connection, entries, rows)
     roots = [
-        {"level": each.level, "subtree": each.at, "root": each.hash}
-        for each in nodes
-        if each.level and each.level % STEP == 0
+        (each.level, each.at, each.hash) for each in nodes if each.level and not each.level % STEP
     ]
-    if roots:
-        connection.execute(insert(subtrees), roots)
+    insert_rows(connection, subtrees, roots)
     edge = {"new_size": after.size, "new_frontier": after.encode()}
-    connection.execute(_NEW_EDGE, edge)
+    compiled(connection, _NEW_EDGE).run(connection, edge)
     return after
 
 
@@ -171,16 +174,9 @@ def decode_owed(data: bytes) -> Entry:
     )
 
 
-def _row(written: Written, index: int, node: str) -> dict[str, Any]:
-    entry = written.entry
-    return {
-        "leaf_index": index,
-        "type": entry.type.value,
-        "receipt": entry.receipt,
-        "warrant": entry.warrant,
-        "node": node if entry.type in RELEASES else None,
-        "leaf": written.leaf,
-        "public": written.public,
-        "salt": written.salt,
-        "sealed": written.sealed,
-    }
+def _row(written: Written, index: int, node: str) -> tuple[Any, ...]:
+    """Give the row of an entry, its columns in the order of the table."""
+    entry, public, sealed, salt, leaf = written
+    said_by = node if entry.type in RELEASES else None
+    kind = entry.type.value
+    return (index, kind, entry.receipt, entry.warrant, said_by, leaf, public, salt, sealed)

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     insert,
     inspect,
     select,
@@ -150,9 +152,9 @@ _SEQUENCES: Final = ("warrants", "changes", "owed")
 LOG: Final = "log"  # the id of its one row
 # Where the two differ. RFC 3339 in UTC, of the moment of the statement and not of the transaction.
 _CLOCK: Final = {
-    "sqlite": text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"),
-    "postgresql": text(
-        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    "sqlite": func.strftime("%Y-%m-%dT%H:%M:%fZ", "now"),
+    "postgresql": func.to_char(
+        func.timezone("UTC", func.clock_timestamp()), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
     ),
 }
 # SQLite's transactions begin IMMEDIATE, so whoever creates tables there is alone already.
@@ -198,12 +200,27 @@ def take_numbers(connection: Connection, name: str, count: int) -> int:
 
 def read_clock_text(connection: Connection) -> str:
     """Give the database's clock as RFC 3339 in UTC."""
-    return str(connection.execute(_CLOCK[connection.dialect.name]).scalar_one())
+    return str(connection.execute(select(clock_of(connection.dialect.name))).scalar_one())
 
 
 def read_clock(connection: Connection) -> Instant:
     """Give the database's clock, the only one that all nodes share. Raises: DatabaseUnavailable."""
-    now = parse_rfc3339(read_clock_text(connection))
+    return parse_clock(read_clock_text(connection))
+
+
+def clock_of(dialect: str) -> ColumnElement[str]:
+    """Give what a question asks the clock with, for an answer in RFC 3339 in UTC."""
+    return _CLOCK[dialect]
+
+
+def has_row_locks(connection: Connection) -> bool:
+    """Tell whether rows have locks. Else who writes has the whole file from the beginning."""
+    return connection.dialect.name == "postgresql"
+
+
+def parse_clock(said: str) -> Instant:
+    """Read what the clock said. Raises: DatabaseUnavailable."""
+    now = parse_rfc3339(said)
     if now is None:
         raise DatabaseUnavailable("the database's clock gives no date")
     return now
