@@ -12,6 +12,7 @@ from tests.minimize.resources import (
     ID,
     IP,
     MILLISECONDS,
+    NUMBER,
     PHONE,
     PORT,
     RFC3339,
@@ -75,6 +76,12 @@ def test_a_column_is_what_the_kind_makes_of_each_value(name: str) -> None:
 
 
 ANY = [value for _, _, values in GOOD.values() for value in values] + BAD
+
+
+def test_the_sign_of_a_zero_is_not_lost() -> None:
+    for form in (PORT, ID, SECONDS, NUMBER):
+        for body in ('[{"a":-0}]', '[{"a":0},{"a":-0}]', '[{"a":0}]'):
+            run_both(allow(leaf("$[*].a", form)), body)
 
 
 @given(
