@@ -183,4 +183,5 @@ class Standing:
 
 
 def _holds(freezes: frozenset[Freeze], store: StoreName, instrument: InstrumentName) -> bool:
-    return any(freeze.holds(store, instrument) for freeze in freezes)
+    # Asked nine times a request, and hardly ever of any.
+    return bool(freezes) and any(freeze.holds(store, instrument) for freeze in freezes)

@@ -119,8 +119,7 @@ class _Door:
             metrics.in_flight.dec()
             seconds = time.perf_counter() - began_s
             line.ms = round(seconds * 1_000, 3)
-            metrics.requests.labels(line.code).inc()
-            metrics.request_seconds.observe(seconds)
+            metrics.count_request(line.code, seconds)
             log_request(line)
         if not is_whole:
             raise StreamBroken

@@ -204,7 +204,7 @@ class Clerk:
         finally:
             self._metrics.ledger_seconds.observe(self._monotonic_s() - began_s)
         self.failed_at_s = None
-        self._metrics.receipts.labels(entry.type, entry.public["outcome"]).inc()
+        self._metrics.count_receipt(entry.type, entry.public["outcome"])
 
 
 def released_of(terms: Terms, sent: Sent) -> Released:

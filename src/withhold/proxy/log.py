@@ -39,7 +39,11 @@ class Line:
 
 def log_request(line: Line) -> None:
     """Write the request's line."""
-    _log.info("request", extra=dict(vars(line)))
+    if _log.isEnabledFor(logging.INFO):
+        # As `_log.info` does with `extra`, less a walk up the stack for who called: 4 µs of 19.
+        record = logging.LogRecord(_log.name, logging.INFO, "", 0, "request", None, None)
+        vars(record).update(vars(line))
+        _log.handle(record)
 
 
 def cause_of(error: BaseException) -> str:

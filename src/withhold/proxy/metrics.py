@@ -7,6 +7,7 @@ Python starts, and what is exposed is the sum of all of them.
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
@@ -43,13 +44,22 @@ class Metrics:
         if layer == "rejected":
             self.rejected.inc()
         else:
-            self.allowlists.labels(layer).inc()
+            labelled(self.allowlists, layer).inc()
 
     def count_withheld(self, resource: ResourceName, tally: Tally) -> None:
         """Count what had not the form, the time or the subject that the catalogue promises."""
         for (reason, place), count in tally.withheld.items():
             if reason in _OF_DATA:
                 self.withheld.labels(resource, reason, place).inc(count)
+
+    def count_request(self, code: str, seconds: float) -> None:
+        """Count an answer and its time."""
+        labelled(self.requests, code).inc()
+        self.request_seconds.observe(seconds)
+
+    def count_receipt(self, kind: str, outcome: str) -> None:
+        """Count an entry of the ledger."""
+        labelled(self.receipts, kind, outcome).inc()
 
     def expose(self, *, whole: bool) -> bytes:
         """Give the text format of Prometheus; if not `whole`, without what answers withheld."""
@@ -59,6 +69,15 @@ class Metrics:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
         families = tuple(registry.collect())
         return generate_latest(_Families(families if whole else without_withheld(families)))
+
+
+@lru_cache(maxsize=1_024)
+def labelled(counter: Counter, *values: str) -> Counter:
+    """Give the counter of these labels, in a tenth of the time that the library takes to find it.
+
+    `values`: words of ours only: what somebody else says would be kept here.
+    """
+    return counter.labels(*values)
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,13 @@ class Terms:
     @cached_property
     def authorised(self) -> Mapping[str, int]:
         """How many fields of the resource may leave, by treatment."""
-        return Counter(entry.treatment.value for entry in self.allowlist.covered)
+        return dict(Counter(entry.treatment.value for entry in self.allowlist.covered))
 
     @cached_property
     def unauthorised(self) -> Mapping[str, int]:
         """How many fields of the resource may not, by reason."""
         entries = self.allowlist.entries
-        return Counter(e.reason for e in entries if e.treatment is Treatment.WITHHOLD)
+        return dict(Counter(e.reason for e in entries if e.treatment is Treatment.WITHHOLD))
 
     @cached_property
     def requested(self) -> int:

@@ -10,7 +10,10 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 OURS: Final = "withhold"
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({})))
@@ -22,9 +25,9 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line. Our own records carry their facts as `extra`."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        second, fraction = divmod(record.created, 1)
         line: dict[str, object] = {
-            "at": at.replace("+00:00", "Z"),
+            "at": f"{_print_second(int(second))}.{int(fraction * 1_000):03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
         }
@@ -39,7 +42,8 @@ class JsonLines(logging.Formatter):
             line["exception"] = record.exc_info[0].__name__
             frames = traceback.extract_tb(record.exc_info[2])[-MAX_FRAMES:]
             line["frames"] = [f"{_module(f.filename)}:{f.lineno} {f.name}" for f in frames]
-        return json.dumps(line, ensure_ascii=True)
+        text = msgspec.json.encode(line)  # a fifth of what the other takes, once a request
+        return text.decode("ascii") if text.isascii() else json.dumps(line, ensure_ascii=True)
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -48,8 +52,15 @@ def configure(level: int = logging.INFO) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(OURS).setLevel(level)
+    # What no line says need not be found out for each record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A record that can't be formatted must not print its arguments to standard error.
     logging.raiseExceptions = False
+
+
+@lru_cache(maxsize=8)  # all lines of a second say the same
+def _print_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _plain(fact: object) -> object:
