@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "keys": ("keys", "make the keys of a deployment, of a signer, of a caller"),
     "report": ("report", "the transparency report of a period: HTML, CSV or JSON"),
     "ledger": ("ledger", "verify, show, prove, export: what was disclosed, and that it is whole"),
+    "bench": ("bench", "measure a deployment on this machine, before a synthetic store"),
     "prune": ("prune", "make what was kept long enough to be no more; the log still verifies"),
     "status": ("status", "say what is served and by whom, what is frozen, what waits for a person"),
 }
