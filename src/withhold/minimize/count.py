@@ -6,7 +6,6 @@ than half the time of identity: only columns that hold something false are looke
 """
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any, TypeAlias
 
 from msgspec import UNSET
@@ -35,13 +34,17 @@ def count_members(leaves: Sequence[tuple[str, int]], sure: Sequence[int]) -> Cou
     `leaves`: the label of each, and the index of its column; `sure`: the indexes of those columns
     of which all stands, unasked.
     """
-    labels = [label for label, _ in leaves]
-    unsure = _columns([index for _, index in leaves if index not in sure])
+    once = {label: 1 for label, _ in leaves}
+    unsure = [index for _, index in leaves if index not in sure]
+    one_stands, all_stand = _true("columns[{}][0]", unsure), _true("all(columns[{}])", unsure)
 
     def count(columns: list[list[Any]], run: Run) -> bool:
         rows = len(columns[0])
-        if rows and all(map(all, unsure(columns))):
-            add_counts(run.tally.disclosed, dict.fromkeys(labels, rows))
+        if rows == 1 and one_stands(columns):
+            add_counts(run.tally.disclosed, once)
+            return True
+        if rows and all_stand(columns):
+            add_counts(run.tally.disclosed, dict.fromkeys(once, rows))
             return True
         for label, index in leaves:
             run.disclose(label, _standing(columns[index]))
@@ -54,8 +57,12 @@ def _standing(column: list[Any]) -> int:
     return len(column) if all(column) else sum(value is not UNSET for value in column)
 
 
-def _columns(indexes: list[int]) -> Callable[[list[list[Any]]], Sequence[list[Any]]]:
-    """Give a function that takes these columns; `itemgetter` gives one alone without its tuple."""
-    if len(indexes) > 1:
-        return itemgetter(*indexes)
-    return lambda columns: [columns[index] for index in indexes]
+def _true(term: str, indexes: Sequence[int]) -> Callable[[list[list[Any]]], bool]:
+    """Tell whether a term is true for each of some columns.
+
+    Source text made of integers, as in `fast`: 0.25 µs for one row of six columns, where a `map`
+    over them takes 0.5.
+    """
+    terms = " and ".join(term.format(index) for index in indexes) or "True"
+    told: Callable[[list[list[Any]]], bool] = eval(f"lambda columns: {terms}")  # noqa: S307 - as above
+    return told

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, islice
-from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -23,7 +22,7 @@ from withhold.errors import Malformed, Mismatch
 from withhold.minimize import reference
 from withhold.minimize.count import Count, count_members
 from withhold.minimize.document import is_utf8
-from withhold.minimize.gate import Gate, Look, agrees, compile_gate, look
+from withhold.minimize.gate import Gate, Look, compile_agreement, compile_gate, look
 from withhold.minimize.keys import name_keys
 from withhold.minimize.leaf import compile_column, compile_leaf, single
 from withhold.minimize.plan import Place, Reading, inner_places, lay_out
@@ -43,7 +42,7 @@ _TYPES: dict[Reading, Any] = {
 _ODD: Final = (msgspec.MsgspecError, RecursionError, Unclear)
 _MUTE: dict[str, Any] = {"__repr__": object.__repr__}
 
-Agreement: TypeAlias = Callable[[Any, Bounds], bool]
+Agreement: TypeAlias = Callable[[list[Any], Bounds], bool]
 Columns: TypeAlias = list[list[Any]]  # the members of some rows, by index
 Take: TypeAlias = tuple[Callable[[Any], Columns], Callable[[list[Any]], Columns]]
 
@@ -60,7 +59,7 @@ class Plan:
         if self._root is not None:
             kind, self._operation = _compile_container(self._root, [])
             self._decode = msgspec.json.Decoder(kind).decode
-            self._agrees = _compile_agreement(self._root, allowlist.resource.subject)
+            self._agree = _compile_agreement(self._root, allowlist.resource.subject)
 
     def run(self, bounds: Bounds, body: bytes) -> tuple[bytes | None, Tally]:
         """Give what leaves of `body`, or None if nothing does, and the counts.
@@ -93,11 +92,9 @@ class Plan:
 
     def _run(self, bounds: Bounds, documents: list[Decoded]) -> tuple[list[Any], Tally]:
         """Give what is left of each document. Raises: Unclear, Mismatch."""
-        if self._agrees is not None:
-            for document in documents:
-                if not self._agrees(document, bounds):
-                    message = "the answer is not about the subject that was asked for"
-                    raise Mismatch(message)
+        if self._agree is not None and not self._agree(documents, bounds):
+            message = "the answer is not about the subject that was asked for"
+            raise Mismatch(message)
         run = Run(bounds)
         return self._operation(documents, (), run), run.tally
 
@@ -193,9 +190,13 @@ def _take(count: int) -> Take:
     """
     single = ",".join(f"[row.f{index}]" for index in range(count))
     columns = ",".join(f"[row.f{index} for row in rows]" for index in range(count))
-    one: Callable[[Decoded], Columns] = eval(f"lambda row: [{single}]")  # noqa: S307 - as above
-    many: Callable[[list[Decoded]], Columns] = eval(f"lambda rows: [{columns}]")  # noqa: S307 - as above
-    return one, many
+    return _spell(f"[{single}]", "row"), _spell(f"[{columns}]", "rows")
+
+
+def _spell(source: str, argument: str) -> Callable[[Any], list[Any]]:
+    """Make a function of its source text, which has nothing of a catalogue in it."""
+    made: Callable[[Any], list[Any]] = eval(f"lambda {argument}: {source}")  # noqa: S307 - as above
+    return made
 
 
 def _is_told_by_gate(place: Place, name: str) -> bool:
@@ -338,20 +339,19 @@ def _compile_agreement(root: Place, subject: RequestSubject | None) -> Agreement
 
 
 def _agreement(place: Place, path: Path, subject: RequestSubject) -> Agreement:
+    """Compile the check of a column of values that stand at `place`; `path` leads on from there."""
     if not path:
-        return lambda value, bounds: agrees(subject.form, value, bounds)
+        return compile_agreement(subject.form)
     segment, rest = path[0], path[1:]
     if isinstance(segment, str):
-        get = attrgetter(place.attributes()[segment])
+        take = _spell(f"[row.{place.attributes()[segment]} for row in rows]", "rows")
         inner = _agreement(place.names[segment], rest, subject)
-        return lambda value, bounds: (
-            value is not None and value is not UNSET and inner(get(value), bounds)
-        )
+        # An object that is there is true, None and UNSET are not.
+        return lambda values, bounds: all(values) and inner(take(values), bounds)
     (wild,) = inner_places(place)  # `lay_out` made a place for the whole path
     each = _agreement(wild, rest, subject)
-    items = (lambda value: value) if segment is Wild.ELEMENTS else dict.values
-    return lambda value, bounds: (
-        value is not None
-        and value is not UNSET
-        and all(each(item, bounds) for item in items(value))
+    items: Callable[[Any], Any] = iter if segment is Wild.ELEMENTS else dict.values
+    return lambda values, bounds: (
+        not any(value is None or value is UNSET for value in values)
+        and each(list(chain.from_iterable(map(items, values))), bounds)
     )

@@ -162,14 +162,19 @@ def _general(form: Form) -> Identify:
     return tell
 
 
-def agrees(form: Form, value: Decoded, bounds: Bounds) -> bool:
-    """Tell whether a decoded value is the request's subject."""
-    subject = bounds.scope.subject
-    if subject is None:
-        return False
-    return (_is_plain(form) and value == subject) or (
-        _general(form)(value, bounds.scope.memo) == subject
-    )
+def compile_agreement(form: Form) -> Callable[[list[Any], Bounds], bool]:
+    """Compile the check that all of a column are the request's subject."""
+    is_plain, identify = _is_plain(form), _general(form)
+
+    def agree(values: list[Any], bounds: Bounds) -> bool:
+        subject, memo = bounds.scope.subject, bounds.scope.memo
+        if subject is None:
+            return not values
+        return (is_plain and values.count(subject) == len(values)) or all(
+            identify(value, memo) == subject for value in values
+        )
+
+    return agree
 
 
 def _time_gate(

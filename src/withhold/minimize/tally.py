@@ -17,11 +17,11 @@ _Place = TypeVar("_Place")
 
 def add_counts(counts: dict[_Place, int], others: Mapping[_Place, int]) -> None:
     """Add to counts. A dict's `get`: what a Counter says of what it lacks takes five times that."""
-    if counts:
+    if not counts:
+        dict.update(counts, others)
+    else:
         for place, count in others.items():
             counts[place] = counts.get(place, 0) + count
-    else:
-        dict.update(counts, others)
 
 
 class Tally(Struct):
