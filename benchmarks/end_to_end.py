@@ -7,12 +7,13 @@ on the other cores. Every engine first gives the answer that it owes, or the run
 import json
 import tempfile
 import time
-import urllib.request
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import httpx
 
 from benchmarks.bodies import ACCOUNT, SESSIONS, WORKLOADS, Workload
 from benchmarks.effort import Effort
@@ -31,6 +32,8 @@ RATES: Final[Mapping[str, Sequence[int]]] = {
 }
 CPU_AT: Final[Mapping[str, int]] = {ACCOUNT.name: 1_000, SESSIONS.name: 250}
 COMPARED: Final = ("nginx + Lua", "Envoy + Lua")
+P50: Final = "p50"
+P99: Final = "p99"
 CEILING: Final = 0.8  # of what an engine can do: beyond it, a rate shows a queue and no latency
 ANSWER_S: Final = 10.0
 _MIB: Final = 2**20
@@ -63,53 +66,82 @@ def measure(effort: Effort) -> Result:
     return Result(tuple(found), (_where(shared), *notes))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Who is asked for one workload, how, and what the rounds gave."""
+
+    requests: Mapping[str, Request]  # by engine
+    processes: Mapping[str, Process]  # likewise; the upstream itself has none
+    rounds: dict[tuple[str, str], list[float]]  # by engine and measure
+
+    def add(self, name: str, measured: str, value: float) -> None:
+        """Note what a round gave."""
+        self.rounds.setdefault((name, measured), []).append(value)
+
+    def cpu_s(self, name: str) -> float:
+        """Give the CPU time that an engine has used."""
+        return self.processes[name].cpu_s() if name in self.processes else 0.0
+
+
 def _measure(
     workload: Workload, running: Mapping[str, Running], port: int, effort: Effort
 ) -> list[Figure]:
-    rounds: dict[tuple[str, str], list[float]] = defaultdict(list)  # by engine and measure
-    asked = {name: each.ask(workload) for name, each in running.items()}
-    asked[DIRECT] = Request(port, workload.path)
-    for request in asked.values():
-        saturate(request, effort.seconds / 2)  # warm
+    requests = {name: each.ask(workload) for name, each in running.items()}
+    requests[DIRECT] = Request(port, workload.path)
+    asked = _Asked(requests, {name: each.process for name, each in running.items()}, {})
+    for request in requests.values():
+        saturate(request, effort.warm_s)
     for _ in range(effort.rounds):
-        for name, request in asked.items():
-            before_s = running[name].process.cpu_s() if name in running else 0.0
-            load = saturate(request, effort.seconds)
-            rounds[name, REQUESTS].append(load.requests_per_s)
-            if name in running:
-                used_s = running[name].process.cpu_s() - before_s
-                rounds[name, "CPU a request"].append(used_s / load.count * 1e6)
+        for name in requests:
+            _saturate(asked, name, effort)
     for _ in range(effort.rounds):
-        for rate in RATES[workload.name]:
-            for name, request in asked.items():
-                if rate > CEILING * min(rounds[name, REQUESTS]):
-                    continue
-                process = running[name].process if name in running else None
-                before_s = process.cpu_s() if process else 0.0
-                paced = at_rate(request, rate, effort.paced_s)
-                if paced is None:
-                    continue
-                rounds[name, f"p50 at {rate:,}/s"].append(paced.p50_ms)
-                rounds[name, f"p99 at {rate:,}/s"].append(paced.p99_ms)
-                if process and rate == CPU_AT[workload.name]:
-                    used_s = process.cpu_s() - before_s
-                    rounds[name, f"CPU at {rate:,}/s"].append(used_s / paced.count * 1e6)
+        for rate in RATES[workload.name][: effort.rates]:
+            for name in requests:
+                _pace(asked, name, rate, effort, cpu=rate == CPU_AT[workload.name])
     found = [
-        figure(SECTION, workload.name, name, measured, _unit(measured), each)
-        for (name, measured), each in rounds.items()
+        figure(SECTION, *_place(workload, name, measured), each)
+        for (name, measured), each in asked.rounds.items()
     ]
+    ours = asked.rounds[OURS, REQUESTS]
     for peer in COMPARED:
         if peer in running:
-            ours, theirs = rounds[OURS, REQUESTS], rounds[peer, REQUESTS]
+            theirs = asked.rounds[peer, REQUESTS]
             times = [ratio([o], [t]) for o, t in zip(ours, theirs, strict=True)]
             found.append(figure(SECTION, workload.name, OURS, f"of {peer}", "×", times))
     return found
 
 
-def _unit(measured: str) -> str:
-    if measured == REQUESTS:
-        return REQUESTS
-    return "µs" if measured.startswith("CPU") else "ms"
+def _saturate(asked: _Asked, name: str, effort: Effort) -> None:
+    """Measure what an engine can do at most."""
+    before_s = asked.cpu_s(name)
+    load = saturate(asked.requests[name], effort.seconds)
+    used_s = asked.cpu_s(name) - before_s
+    asked.add(name, REQUESTS, load.requests_per_s)
+    if name in asked.processes:
+        asked.add(name, "CPU a request", used_s / load.count * 1e6)
+
+
+def _pace(asked: _Asked, name: str, rate: int, effort: Effort, *, cpu: bool) -> None:
+    """Measure latencies at a rate, where the engine keeps up with it."""
+    if rate > CEILING * min(asked.rounds[name, REQUESTS]):
+        return
+    before_s = asked.cpu_s(name)
+    load = at_rate(asked.requests[name], rate, effort.paced_s)
+    used_s = asked.cpu_s(name) - before_s
+    if load is None:
+        return
+    asked.add(name, f"{P50} {rate:,}/s", load.p50_ms)
+    asked.add(name, f"{P99} {rate:,}/s", load.p99_ms)
+    if cpu and name in asked.processes:
+        asked.add(name, f"CPU at {rate:,}/s", used_s / load.count * 1e6)
+
+
+def _place(workload: Workload, name: str, measured: str) -> tuple[str, str, str, str]:
+    """Give workload, engine, measure and unit: latencies at rates are tables of their own."""
+    quantile, _, rate = measured.partition(" ")
+    if quantile in {P50, P99}:
+        return f"{workload.name}, {quantile}", name, rate, "ms"
+    return workload.name, name, measured, REQUESTS if measured == REQUESTS else "µs"
 
 
 def _peak(name: str, process: Process) -> Figure:
@@ -131,13 +163,11 @@ def _check(engine: Engine, running: Running) -> None:
 
 def _answer(request: Request) -> bytes | None:
     url = f"http://{HOST}:{request.port}{request.path}"
-    asked = urllib.request.Request(url, headers=dict(request.headers))  # noqa: S310 - http, ours
     try:
-        with urllib.request.urlopen(asked, timeout=ANSWER_S) as answer:  # noqa: S310 - likewise
-            body: bytes = answer.read()
-    except OSError:
+        answer = httpx.get(url, headers=dict(request.headers), timeout=ANSWER_S, trust_env=False)
+    except httpx.TransportError:
         return None
-    return body
+    return answer.content if answer.is_success else None
 
 
 def _where(shared: Cores) -> str:

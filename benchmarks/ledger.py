@@ -67,7 +67,7 @@ def measure(effort: Effort) -> Result:
         }
         stack.enter_context(on(shared.load))
         for request, _ in running.values():
-            saturate(request, effort.seconds / 2)  # warm
+            saturate(request, effort.warm_s)
         order = cycle([LEDGERS, tuple(reversed(LEDGERS))])
         for _ in range(effort.rounds):
             for name in next(order):

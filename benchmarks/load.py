@@ -1,4 +1,4 @@
-"""Load: wrk where it is installed, else our own generator; always from other cores than the proxy's.
+"""Load: wrk where it is installed, else our own generator; from other cores than the proxy's.
 
 wrk drives the closed loop, where a generator in Python would be what is measured. Fixed rates are
 ours (`withhold.bench.load.paced`): wrk knows none, and counts no time that a request waited.
@@ -18,6 +18,7 @@ from withhold.bench.load import closed, paced
 
 HOST: Final = "127.0.0.1"
 CONNECTIONS: Final = 32
+LEAST_S: Final = 1.0  # wrk counts whole seconds
 
 # wrk says what it counted in words and rounded units; its own script says it as it is.
 _REPORT: Final = """
@@ -66,7 +67,7 @@ def generator() -> str:
 
 def saturate(request: Request, seconds: float, connections: int = CONNECTIONS) -> Loaded:
     """Ask on each connection as soon as it is answered. Raises: NotAnsweredError."""
-    if shutil.which("wrk"):
+    if shutil.which("wrk") and seconds >= LEAST_S:
         return _wrk(request, seconds, connections)
     load = asyncio.run(
         closed(HOST, request.port, request.encode(), connections=connections, seconds=seconds)
@@ -102,8 +103,8 @@ def _wrk(request: Request, seconds: float, connections: int) -> Loaded:
         script.write_text(_REPORT, encoding="ascii")
         done = subprocess.run(
             [
-                *("wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
-                *("-s", script, *headers, f"http://{HOST}:{request.port}{request.path}"),
+                *("wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s"),
+                *("-s", str(script), *headers, f"http://{HOST}:{request.port}{request.path}"),
             ],
             capture_output=True,
             check=True,

@@ -102,7 +102,7 @@ def _register(made: Starter, port: int) -> None:
 
 def _claims() -> dict[str, object]:
     now = datetime.now(UTC).replace(microsecond=0)
-    kept = json.loads((CONFIG / "warrant.json").read_bytes())
+    kept: dict[str, object] = json.loads((CONFIG / "warrant.json").read_bytes())
     return kept | {
         "id": WARRANT,
         "targets": [{"kind": "id", "value": value} for value in (TARGET, OTHER_TARGET)],

@@ -27,6 +27,8 @@ PATH: Final = f"/accounts/{TARGET}/export"
 LINES: Final = 2_000  # about a megabyte
 DIRECT: Final = "no proxy"
 EVERY_S: Final = 0.02  # how often memory is looked at
+STALL_S: Final = 30.0
+LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _PIECE_BYTES: Final = 2**20
 _MIB: Final = 2**20
 
@@ -91,23 +93,39 @@ def _warm(request: Request) -> None:
 
 
 def _read(request: Request, at_most: int = sys.maxsize) -> tuple[float, int]:
-    """Read an answer to its end; gives seconds and bytes. Raises: BrokenError."""
-    buffer, count, tail = bytearray(_PIECE_BYTES), 0, b""
+    """Read an answer to its end; gives seconds and bytes, its head too. Raises: BrokenError."""
+    buffer = memoryview(bytearray(_PIECE_BYTES))
     began_s = time.perf_counter()
-    with socket.create_connection((HOST, request.port)) as connection:
-        connection.sendall(request.encode().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        while received := connection.recv_into(buffer):
-            if not count and not buffer.startswith(b"HTTP/1.1 200 "):
+    with socket.create_connection((HOST, request.port), timeout=STALL_S) as connection:
+        connection.sendall(request.encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            received = connection.recv(_PIECE_BYTES)
+            if not received:
                 raise BrokenError
-            count += received
-            tail = (tail + bytes(buffer[max(0, received - 8) : received]))[-8:]
-            if count >= at_most:
-                return time.perf_counter() - began_s, count
-    took_s = time.perf_counter() - began_s
-    # A chunked answer has a last chunk; one that is broken off has none.
-    if not tail.endswith((b"\r\n0\r\n\r\n", b"}\n")):
+            head += received
+        size_bytes = _size(head)
+        count, tail = len(head), head[-len(LAST_CHUNK) :]
+        while count < min(at_most, size_bytes) and not (
+            size_bytes == sys.maxsize and tail == LAST_CHUNK
+        ):
+            number = connection.recv_into(buffer)
+            if not number:  # broken off: the last chunk is missing, or bytes are
+                raise BrokenError
+            count += number
+            tail = (tail + bytes(buffer[max(0, number - 8) : number]))[-len(LAST_CHUNK) :]
+    return time.perf_counter() - began_s, count
+
+
+def _size(head: bytes) -> int:
+    """Give how long the whole answer is, its head too; as long as can be where chunks say it."""
+    fields, end, _ = head.lower().partition(b"\r\n\r\n")
+    if not fields.startswith(b"http/1.1 200 "):
         raise BrokenError
-    return took_s, count
+    _, name, value = fields.partition(b"\r\ncontent-length:")
+    if not name:
+        return sys.maxsize
+    return len(fields) + len(end) + int(value.partition(b"\r\n")[0])
 
 
 @contextmanager

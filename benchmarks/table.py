@@ -6,17 +6,25 @@ from typing import Final
 from benchmarks.figures import OURS, Figure, significant
 from benchmarks.run import Change, Run, compare
 
+ACROSS: Final = 5  # more columns than that are hard to read
 NOISE: Final = 0.05  # a change below it is not worth a word
+
+_MEANT: Final = (
+    "Medians of rounds; `±` is half of what lies between the lowest and the highest. "
+    "What each figure means: docs/benchmarks.md."
+)
+_TIMES: Final = (
+    "Above 1× is better now; `~`: the rounds of both overlap, or it is next to nothing. "
+    "What became of the peers tells how far the machine differs."
+)
 
 
 def markdown(run: Run, recorded: Run | None) -> str:
     """Write the whole run, and how it differs from the recorded one."""
     tree = " with changes" if run.dirty else ""
+    of = f"{run.at}, commit `{run.commit}`{tree}, effort `{run.effort}`, {run.seconds:.0f} s."
     parts = [
-        "# Benchmarks\n",
-        f"{run.at}, commit `{run.commit}`{tree}, effort `{run.effort}`, {run.seconds:.0f} s. "
-        "Medians of rounds; `±` is half of what lies between the lowest and the highest. "
-        "What each figure means: docs/benchmarks.md.\n",
+        f"# Benchmarks\n\n{of} {_MEANT}\n",
         _pairs("machine", run.machine.items()),
         _pairs("version", run.versions.items()),
     ]
@@ -32,13 +40,16 @@ def markdown(run: Run, recorded: Run | None) -> str:
 
 
 def _workload(figures: Sequence[Figure]) -> str:
-    """Write a table of one workload: engines down, measures across."""
-    measures = list(dict.fromkeys((each.measure, each.unit) for each in figures))
-    engines = dict.fromkeys(each.engine for each in figures)
-    cells = {(each.engine, each.measure): _cell(each) for each in figures}
-    head = [figures[0].workload, *(_titled(*each) for each in measures)]
-    rows = [[name, *(cells.get((name, m), "") for m, _ in measures)] for name in engines]
-    return aligned(head, rows)
+    """Write a table of one workload: engines down and measures across, or else if too many."""
+    measures = list(dict.fromkeys(_titled(each.measure, each.unit) for each in figures))
+    engines = list(dict.fromkeys(each.engine for each in figures))
+    cells = {(each.engine, _titled(each.measure, each.unit)): _cell(each) for each in figures}
+    name = figures[0].workload
+    if len(measures) > ACROSS:
+        rows = [[title, *(cells.get((each, title), "") for each in engines)] for title in measures]
+        return aligned([name, *engines], rows)
+    rows = [[each, *(cells.get((each, title), "") for title in measures)] for each in engines]
+    return aligned([name, *measures], rows)
 
 
 def _titled(measure: str, unit: str) -> str:
@@ -57,11 +68,8 @@ def _changes(run: Run, recorded: Run) -> str:
     """Write what differs from the recorded run: ours first, then the rest."""
     changes = compare(run, recorded)
     same_machine = run.machine.get("cpu") == recorded.machine.get("cpu")
-    parts = [
-        "## against the recorded run\n",
-        f"That of {recorded.at}, commit `{recorded.commit}`, effort `{recorded.effort}`. Above 1× "
-        "is better now; `~`: the rounds of both overlap. Peers tell how far the machine differs.\n",
-    ]
+    of = f"That of {recorded.at}, commit `{recorded.commit}`, effort `{recorded.effort}`."
+    parts = [f"## against the recorded run\n\n{of} {_TIMES}\n"]
     if not same_machine:
         parts.append("It was another machine: only ratios between engines can be compared.\n")
     if run.effort != recorded.effort:
@@ -70,9 +78,8 @@ def _changes(run: Run, recorded: Run) -> str:
     rest = [each for each in changes if each.now.engine != OURS]
     if not changes:
         parts.append("Both have no figure in common.\n")
-    for some in (ours, rest):
-        if some:
-            parts.append(aligned(_CHANGED, [_change(each) for each in some]))
+    tables = [[_change(each) for each in some] for some in (ours, rest)]
+    parts += [aligned(_CHANGED, rows) for rows in tables if rows]
     return "\n".join(parts)
 
 

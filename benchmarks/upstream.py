@@ -1,4 +1,4 @@
-"""The upstream of all: nginx with the answers as files where it is installed, else our own store."""
+"""The upstream of all: nginx with the answers as files where it is installed, else our store."""
 
 import json
 import shutil

@@ -36,7 +36,7 @@ def measure(effort: Effort) -> Result:
         }
         stack.enter_context(on(shared.load))
         for each in running.values():
-            _warm(each.request(ACCOUNT.path))
+            _warm(each.request(ACCOUNT.path), effort.warm_s)
         for _ in range(effort.rounds):
             for count, each in running.items():
                 load = saturate(each.request(ACCOUNT.path), effort.seconds, CONNECTIONS)
@@ -48,21 +48,21 @@ def measure(effort: Effort) -> Result:
     ]
     times = [ratio([two], [one]) for one, two in zip(rounds[1], rounds[2], strict=True)]
     figures.append(figure(SECTION, ACCOUNT.name, names[2], f"of {names[1]}", "×", times))
-    notes = ()
+    notes: list[str] = []
     if shared.shared:
-        notes = (
+        notes.append(
             f"there are only {len(shared.proxy)} cores, which both workers share with load and "
-            "upstream: what the second one adds is what these leave, and no measure of scaling",
+            "upstream: what the second one adds is what these leave, and no measure of scaling"
         )
-    return Result(tuple(figures), notes)
+    return Result(tuple(figures), tuple(notes))
 
 
-def _warm(request: Request) -> None:
+def _warm(request: Request, seconds: float) -> None:
     """Ask until every worker has heard of the warrant, and no answer is another than 200."""
     until_s = time.monotonic() + READY_S
     while True:
         try:
-            saturate(request, 1.0, CONNECTIONS)
+            saturate(request, seconds, CONNECTIONS)
         except NotAnsweredError:
             if time.monotonic() > until_s:
                 raise

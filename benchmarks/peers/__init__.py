@@ -1,0 +1,1 @@
+"""What people would use instead, set up to give the same answers."""

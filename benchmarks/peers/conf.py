@@ -63,8 +63,23 @@ _FILTER: Final = """
       }
 """
 
+_CJSON: Final = """
+local cjson = require "cjson.safe"
+bench = {
+  filter = function(path, body)
+    local spec = SPECS[path]
+    return cjson.encode(pick(cjson.decode(body), spec[1], spec[2]))
+  end
+}
+"""
+
 # Envoy gives a body to Lua as a copy, and takes a copy of what it becomes.
 _ENVOY: Final = """
+local function filter(path, body)
+  local spec = SPECS[path]
+  return encode(pick(decode(body), spec[1], spec[2]))
+end
+
 function envoy_on_request(handle)
   handle:streamInfo():dynamicMetadata():set("bench", "path", handle:headers():get(":path"))
 end
@@ -81,13 +96,7 @@ def nginx_conf(folder: Path, port: int, where: Where, *, lua: bool) -> str:
     """Give nginx's; `lua`: it filters, else it passes."""
     setup = ""
     if lua:
-        code = f'local cjson = require "cjson.safe"\n{_pick(where)}' + (
-            "bench = { filter = function(path, body)\n"
-            "  local spec = SPECS[path]\n"
-            "  return cjson.encode(pick(cjson.decode(body), spec[1], spec[2]))\n"
-            "end }"
-        )
-        setup = f"init_by_lua_block {{\n{code}\n}}"
+        setup = f"init_by_lua_block {{\n{_pick(where)}{_CJSON}}}"
     return _NGINX.format(
         folder=folder,
         modules="\n".join(f"load_module {each};" for each in LUA_MODULES) if lua else "",
@@ -101,14 +110,7 @@ def nginx_conf(folder: Path, port: int, where: Where, *, lua: bool) -> str:
 
 def envoy_conf(port: int, where: Where) -> dict[str, Any]:
     """Give Envoy's, as JSON."""
-    code = (
-        (FOLDER / "json.lua").read_text("utf-8")
-        + _pick(where)
-        + "local function filter(path, body)\n"
-        "  local spec = SPECS[path]\n"
-        "  return encode(pick(decode(body), spec[1], spec[2]))\n"
-        "end\n" + _ENVOY
-    )
+    code = f"{(FOLDER / 'json.lua').read_text('utf-8')}{_pick(where)}{_ENVOY}"
     types = "type.googleapis.com/envoy.extensions"
     router = {"@type": f"{types}.filters.http.router.v3.Router"}
     lua = {

@@ -1,4 +1,4 @@
-"""The addon for mitmproxy: orjson in, the covered fields, orjson out. It runs in mitmproxy's venv."""
+"""The addon for mitmproxy, in whose venv it runs: orjson in, the covered fields, orjson out."""
 
 import json
 import os
