@@ -40,7 +40,8 @@ class Pieces:
 
 async def lines_in(*pieces: bytes, most: int = 100) -> list[bytes]:
     batches = [batch async for batch in read_lines(Pieces(pieces), most)]
-    assert all(batches)
+    assert all(batch.strip(b" \t\r\n") for batch in batches)
+    assert all(batch.endswith(b"\n") for batch in batches[:-1])
     return [line for batch in batches for line in batch.split(b"\n") if line.strip(b" \t\r")]
 
 

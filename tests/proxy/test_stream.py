@@ -501,9 +501,9 @@ async def test_slices_are_whole_lines(lengths: list[int], is_ended: bool) -> Non
 async def test_a_slice_is_as_large_as_may_be() -> None:
     noting = Noting()
     line = b"x" * 999 + b"\n"
-    await _next(batches(line * 300), noting)
-    whole = SLICE_BYTES // 1_000 * 1_000
-    assert [len(each) for each in noting.given] == [whole, whole, 300_000 - 2 * whole]
+    fit = SLICE_BYTES // len(line)
+    await _next(batches(line * (2 * fit + 1)), noting)
+    assert noting.given == [line * fit, line * fit, line]
 
 
 async def test_only_a_line_that_is_large_by_itself_has_a_thread() -> None:

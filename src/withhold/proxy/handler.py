@@ -128,19 +128,18 @@ async def _grant(room: Room, call: Call, held: Held, bundle: Bundle, found: _Fou
     asked = Asked(found[0].name, call.path.segments, call.fields)
     grant = held.grant(asked)
     if grant is None or not grant.stands_on(bundle, room.parts.ring()):
-        grant = await _make_grant(room, call, held.warrant, bundle, found)
+        grant = await _make_grant(room, call, held, bundle, found)
         held.keep(asked, grant)
     else:
         room.metrics.count_allowlist("process")
     return grant
 
 
-async def _make_grant(
-    room: Room, call: Call, warrant: Warrant, bundle: Bundle, found: _Found
-) -> Grant:
+async def _make_grant(room: Room, call: Call, held: Held, bundle: Bundle, found: _Found) -> Grant:
     resource, params = found
+    warrant = held.warrant
     ring = room.parts.ring()
-    subject = subject_of(resource, warrant.targets, params)
+    subject = subject_of(resource, warrant.targets, params, held.memo)
     instrument = bundle.policy.instruments[warrant.instrument]
     allowlist = await room.allowlists.get(warrant, instrument, bundle, resource)
     if call.fields is not None:
@@ -150,7 +149,9 @@ async def _make_grant(
     in_store = written(resource, params, subject)
     return Grant(
         terms=Terms(warrant, bundle.digest, allowlist, targets),
-        minimizer=Minimizer(allowlist, warrant.targets, warrant.period, subject, key),
+        minimizer=Minimizer(
+            allowlist, warrant.targets, warrant.period, subject, key, memo=held.memo
+        ),
         params=in_store,
         target=build_target(resource, in_store, None),
         alone=not tells_whose(allowlist),

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from withhold.errors import DatabaseUnavailable, Denied, WarrantError
 from withhold.kinds.instant import Instant
+from withhold.kinds.memo import Memo
 from withhold.names import CallerName, InstrumentName, State, StoreName, WarrantId
 from withhold.policy.model import Instrument, Policy
 from withhold.ports import Registry
@@ -70,6 +71,7 @@ class Held:
 
     document: bytes = field(repr=False)  # it names people
     signed: SignedWarrant
+    memo: Memo = field(repr=False)  # of phone numbers that were read under it
     sequence: int  # how far this node had heard of changes when it read the document
     _verified: _Verified | None = None
     _grants: OrderedDict[Asked, Grant] = field(default_factory=OrderedDict, repr=False)
@@ -170,7 +172,7 @@ class Warrants:
         if found is None or signed is None:
             self._held.pop(warrant, None)
             return None
-        held = Held(found.document, signed, sequence)
+        held = Held(found.document, signed, Memo(), sequence)
         self._held[warrant] = held
         if len(self._held) > MAX_HELD:
             self._held.popitem(last=False)
