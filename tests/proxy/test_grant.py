@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.proxy.plane import ALICE, RING, Plane, plane
-from tests.proxy.test_allowlists import OTHER, SHOP, SUBPOENA, WARRANT
-from withhold.allowlist.compile import compile_allowlist
+from tests.proxy.test_allowlists import OTHER, SHOP
+from withhold.allowlist.model import Allowlist, Entry
 from withhold.keyring import KeyRing
-from withhold.names import ResourceName, State, WarrantId
+from withhold.names import ResourceName, State, Treatment, WarrantId
 from withhold.proxy.grant import Grant, tells_whose
 from withhold.proxy.warrants import Held
 
@@ -90,15 +90,5 @@ async def test_a_grant_shows_nobody(tmp_path: Path) -> None:
 )
 def test_an_answer_tells_whose_it_is_if_it_repeats_it(name: str, tells: bool) -> None:
     resource = SHOP.catalogue.resources[ResourceName(f"shop/{name}")]
-    allowlist = compile_allowlist(WARRANT, SUBPOENA, SHOP.policy, resource)
-    assert allowlist.covered
-    assert tells_whose(allowlist) is tells
-
-
-async def test_what_tells_nobodys_name_has_a_connection_of_its_own(tmp_path: Path) -> None:
-    async with plane(tmp_path) as it:
-        await it.account()
-        await it.get(f"/stores/shop/v1/notes/{ALICE}")
-        [shared, alone] = it.shop.heard
-        assert shared.headers.get("connection") != "close"
-        assert alone.headers["connection"] == "close"
+    entries = tuple(Entry(each, Treatment.DISCLOSE, "covered") for each in resource.fields)
+    assert tells_whose(Allowlist(resource, entries)) is tells
