@@ -33,6 +33,9 @@ class Answer(Protocol):
     def chunks(self) -> AsyncIterator[bytes]:
         """Give the decoded body in pieces of bounded size. Raises: StoreError."""
 
+    async def whole(self, max_bytes: int) -> bytes:
+        """Give the decoded body, all of it. Raises: StoreError; StoreTooLarge above `max_bytes`."""
+
 
 class Store(Protocol):
     """One store. The adapter adds the store's own credentials and nothing of the caller's."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.proxy.resources import resource
 from withhold.errors import StoreFailed, StoreTooLarge
 from withhold.ports import Answer
-from withhold.proxy.ask import Heard, Timed, read_lines, read_whole
+from withhold.proxy.ask import Heard, Timed, read_lines
 
 
 @dataclass
@@ -27,6 +27,9 @@ class Pieces:
     async def chunks(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:
             yield piece
+
+    async def whole(self, _max_bytes: int) -> bytes:
+        return b"".join(self.pieces)
 
     @asynccontextmanager
     async def get(self, _target: str, *, alone: bool = False) -> AsyncIterator[Answer]:
@@ -96,12 +99,6 @@ async def test_a_long_line_in_many_pieces_takes_time_in_their_number() -> None:
     # Sixteen times as many: were it their square, it would be 256 times the time.
     few = min([await seconds(4_000) for _ in range(5)])
     assert min([await seconds(64_000) for _ in range(5)]) < 80 * few
-
-
-async def test_a_whole_answer_is_bounded() -> None:
-    assert await read_whole(Pieces([b"123", b"45"]), 5) == b"12345"
-    with pytest.raises(StoreTooLarge):
-        await read_whole(Pieces([b"123", b"456"]), 5)
 
 
 SHAPE = resource(("x",), "$.id")

@@ -91,16 +91,6 @@ class Ask:
         return await self._call.__aexit__(kind, error, trace)
 
 
-async def read_whole(answer: Answer, max_bytes: int) -> bytes:
-    """Read an answer. Raises: StoreError."""
-    body = bytearray()
-    async for piece in answer.chunks():
-        if len(body) + len(piece) > max_bytes:
-            raise StoreTooLarge("the store's answer is larger than the limit")
-        body += piece
-    return bytes(body)
-
-
 async def read_lines(answer: Answer, max_line_bytes: int) -> AsyncGenerator[bytes, None]:
     """Give the lines that end in each piece of an answer, as one text; never blank ones alone.
 
@@ -145,7 +135,7 @@ async def walk(
                 raise StoreFailed(message, cause="page-lost")
             if answer.ndjson:
                 raise Malformed("the store answered with lines where it should page")
-            body = await read_whole(answer, max_bytes)
+            body = await answer.whole(max_bytes)
         yield body
         following = cursor_of(body, page.next)
         if following is None:

@@ -18,7 +18,7 @@ from withhold.errors import StoreError, StoreFailed, StoreTimeout, StoreTooLarge
 from withhold.ledger.receipt import Ending
 from withhold.minimize.minimizer import Minimized
 from withhold.minimize.tally import Tally
-from withhold.proxy.ask import Heard, read_lines, read_whole, walk
+from withhold.proxy.ask import Heard, read_lines, walk
 from withhold.proxy.disclosure import Clerk, Disclosure, Sent, whole
 from withhold.proxy.grant import Grant
 from withhold.proxy.pages import join_pages
@@ -90,7 +90,7 @@ async def _deliver_one(delivery: Delivery, store: Heard) -> Sent:
                 deadline.reschedule(None)  # a stream lasts as long as it gives
                 async with aclosing(read_lines(answer, limits.max_line_bytes)) as lines:
                     return await _stream(delivery, lines)
-            body = None if answer is None else await read_whole(answer, limits.max_answer_bytes)
+            body = None if answer is None else await answer.whole(limits.max_answer_bytes)
         if body is not None:
             minimized = await minimize(delivery.grant.minimizer, body)
     return await _send_whole(delivery, minimized.body, minimized.tally)
