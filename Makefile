@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUIET := --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
+BENCH_INSTALLED := $(VENV)/.bench-installed
 
 # What decides what leaves: nothing in these folders may go untested.
 PURE := catalogue policy warrant allowlist minimize ledger report
@@ -93,9 +94,20 @@ endef
 export IMPORT_ALL
 
 .PHONY: bench
-bench: $(INSTALLED) ## the benchmarks
-	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.ledger
+bench: $(BENCH_INSTALLED) ## the benchmarks, under ten minutes (BENCH='--record', '--quick kernel'…)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+.PHONY: bench-peers
+bench-peers: $(VENV)-peers/.installed ## what the benchmarks compare with, beside nginx, which Debian has
+
+$(BENCH_INSTALLED): benchmarks/bench.lock $(INSTALLED)
+	$(BIN)/python -m pip install $(QUIET) --require-hashes -r benchmarks/bench.lock
+	@touch $@
+
+$(VENV)-peers/.installed: benchmarks/peers.lock
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/pip install $(QUIET) --require-hashes -r benchmarks/peers.lock
+	@touch $@
 
 .PHONY: lock
 lock: | $(BIN)/python ## resolve the locks anew (UPGRADE=1: to the newest releases)
@@ -103,6 +115,8 @@ lock: | $(BIN)/python ## resolve the locks anew (UPGRADE=1: to the newest releas
 	$(VENV)-lock/bin/pip install $(QUIET) uv==$(UV)
 	$(COMPILE) --group dev -o requirements-dev.lock pyproject.toml
 	$(COMPILE) --extra postgresql -c requirements-dev.lock -o requirements.lock pyproject.toml
+	$(COMPILE) -c requirements-dev.lock --group bench -o benchmarks/bench.lock
+	$(COMPILE) --group peers -o benchmarks/peers.lock
 
 UV := 0.13.9
 # For every platform and each Python from 3.11; an index is nobody's business but the user's.

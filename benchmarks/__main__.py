@@ -1,10 +1,11 @@
 """Measure Withhold against what people would use instead: `python -m benchmarks [SECTION…]`.
 
-All sections take under ten minutes. JSON, a table and plots go to benchmarks/results/, beside the
-recorded run that they are compared with; docs/benchmarks.md says how to read them.
+All sections take under ten minutes. JSON, a table and plots go to benchmarks/results/latest; they
+are compared with the run in benchmarks/results/recorded. docs/benchmarks.md: how to read them.
 """
 
 import argparse
+import importlib.util
 import sys
 import tempfile
 import time
@@ -21,7 +22,8 @@ from benchmarks.run import Run, parse_run, print_run
 from benchmarks.table import markdown
 
 RESULTS: Final = Path(__file__).parent / "results"
-RECORDED: Final = "recorded.json"
+RECORDED: Final = RESULTS / "recorded"
+RUN: Final = "run.json"
 SECTIONS: Final[Mapping[str, Callable[[Effort], Result]]] = {
     "kernel": kernel.measure,
     "transforms": transforms.measure,
@@ -47,10 +49,14 @@ def main(words: Sequence[str]) -> int:
         sys.stderr.write("error: only a full run is recorded\n")
         return 2
     run = _measure(arguments.sections or list(SECTIONS), effort)
+    file = RECORDED / RUN
+    recorded = parse_run(file.read_bytes()) if file.exists() else None
+    sys.stdout.write(markdown(run, recorded))
     with tempfile.TemporaryDirectory() as scratch:
         # A smoke is to show that everything works; what it measured is not worth keeping.
-        into = Path(scratch) if effort is SMOKE else arguments.into
-        _write(run, into, record=arguments.record)
+        _write(run, recorded, Path(scratch) if effort is SMOKE else arguments.into)
+    if arguments.record:
+        _write(run, None, RECORDED)
     return 0
 
 
@@ -76,27 +82,16 @@ def _measure(names: Sequence[str], effort: Effort) -> Run:
     )
 
 
-def _write(run: Run, into: Path, *, record: bool) -> None:
+def _write(run: Run, recorded: Run | None, into: Path) -> None:
     """Write all forms of a run; the plots where matplotlib is installed."""
-    recorded = _recorded(into / RECORDED)
     into.mkdir(parents=True, exist_ok=True)
-    (into / "latest.json").write_bytes(print_run(run))
-    table = markdown(run, recorded)
-    (into / "latest.md").write_text(table, encoding="utf-8")
-    sys.stdout.write(table)
-    try:
-        from benchmarks.plots import draw  # noqa: PLC0415 - matplotlib is for `make bench` alone
-    except ModuleNotFoundError:
+    (into / RUN).write_bytes(print_run(run))
+    (into / "table.md").write_text(markdown(run, recorded), encoding="utf-8")
+    if importlib.util.find_spec("matplotlib") is None:
         sys.stderr.write("no plots: matplotlib is not installed; `make bench` installs it\n")
-    else:
-        draw(run, into)
-    if record:
-        (into / RECORDED).write_bytes(print_run(run))
-        (into / "recorded.md").write_text(markdown(run, None), encoding="utf-8")
-
-
-def _recorded(file: Path) -> Run | None:
-    return parse_run(file.read_bytes()) if file.exists() else None
+        return
+    # Loaded here: whoever runs the suite without plots needs no matplotlib.
+    importlib.import_module("benchmarks.plots").draw(run, into)
 
 
 def _parser() -> argparse.ArgumentParser:

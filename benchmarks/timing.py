@@ -1,6 +1,8 @@
-"""Timing: engines in turn, many rounds, medians of ratios: machines are noisy."""
+"""Timing: engines in turn, many rounds, medians of ratios: machines are noisy.
 
-import statistics
+CPU time, not the clock on the wall: what runs here waits for nothing, and others may run beside it.
+"""
+
 import time
 from collections.abc import Callable, Mapping
 
@@ -17,18 +19,13 @@ def alternate(
     return seconds
 
 
-def median_ratio(theirs: list[float], ours: list[float]) -> float:
-    """Give how many times as fast ours is: the median of the ratios, round by round."""
-    return statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
-
-
 def _repeats(engine: Callable[[], object], seconds: float) -> int:
     engine()  # warm
-    return max(1, round(seconds / max(_time(engine, 1), 1e-7)))
+    return max(1, round(seconds / max(_time(engine, 1), 1e-6)))
 
 
 def _time(engine: Callable[[], object], repeats: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(repeats):
         engine()
-    return (time.perf_counter() - start) / repeats
+    return (time.process_time() - start) / repeats
