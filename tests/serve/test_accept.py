@@ -69,21 +69,36 @@ async def two_acceptors_share() -> None:
 
 async def one_starves() -> None:
     with bind(Listen("127.0.0.1", 0)) as bound, Starved(fileno=bound.detach()) as sock:
-        connected: set[asyncio.Protocol] = set()
-        event = asyncio.Event()
-        acceptor = Acceptor(sock, maker(connected, event), connected)
-        writer = await connect(sock)
-        await event.wait()
+        assert await alone(sock, 1) == 1
         assert sock.failures == 0
-        acceptor.close()
-        await acceptor.wait_closed()
-        for protocol in connected:
-            protocol.transport.close()  # type: ignore[attr-defined]
+
+
+async def who_has_more_than_ever_rests() -> None:
+    with bind(Listen("127.0.0.1", 0)) as sock:
+        assert await alone(sock, 3) == 1
+
+
+async def alone(sock: socket.socket, clients: int) -> int:
+    """Let one acceptor take clients; tell how many it had taken soon after the first."""
+    connected: set[asyncio.Protocol] = set()
+    event = asyncio.Event()
+    acceptor = Acceptor(sock, maker(connected, event), connected)
+    writers = await asyncio.gather(*(connect(sock) for _ in range(clients)))
+    await event.wait()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    count = len(connected)
+    acceptor.close()
+    await acceptor.wait_closed()
+    for protocol in connected:
+        protocol.transport.close()  # type: ignore[attr-defined]
+    for writer in writers:
         writer.close()
-        await writer.wait_closed()
+    await asyncio.gather(*(each.wait_closed() for each in writers), return_exceptions=True)
+    return count
 
 
-@pytest.mark.parametrize("story", [two_acceptors_share, one_starves])
+@pytest.mark.parametrize("story", [two_acceptors_share, one_starves, who_has_more_than_ever_rests])
 @pytest.mark.parametrize(
     "loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
 )
@@ -93,6 +108,8 @@ def test_on_either_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(accept, "STARVED_S", 0.05)
+    if story is who_has_more_than_ever_rests:
+        monkeypatch.setattr(accept, "REST_S", 60.0)
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(bounded(story()))
 
