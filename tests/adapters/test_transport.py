@@ -462,7 +462,7 @@ def test_a_pool_is_of_one_event_loop() -> None:
     transport = StoreTransport(1)
 
     async def enter() -> None:
-        await transport._pool.enter(1e9)
+        transport._pool.is_entered()
 
     asyncio.run(enter())
     with pytest.raises(RuntimeError):

@@ -43,17 +43,22 @@ class Pool:
         self._open: set[Connection] = set()
         self._is_closed = False
 
+    def is_entered(self) -> bool:
+        """Take one's turn if nobody is in the way of it. Raises: RuntimeError in another loop."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                message = "a pool of connections belongs to the event loop that first used it"
+                raise RuntimeError(message)
+            self._loop = loop
+        if self._under_way >= self._max:
+            return False
+        self._under_way += 1
+        return True
+
     async def enter(self, by: float) -> None:
         """Wait for one's turn, until `by`. Raises: httpx.PoolTimeout."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        elif self._loop is not asyncio.get_running_loop():
-            message = "a pool of connections belongs to the event loop that it was used in first"
-            raise RuntimeError(message)
-        if self._under_way < self._max:
-            self._under_way += 1
-            return
-        turn: asyncio.Future[None] = self._loop.create_future()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:
             async with asyncio.timeout_at(by):

@@ -155,7 +155,6 @@ class HttpAnswer:
         self.ndjson = media_type.partition(b";")[0].strip().lower() in _NDJSON
         self._coding = coding.strip().lower()
         stream = response.stream
-        self._is_own = isinstance(stream, Body)
         self._read: Callable[[], Awaitable[bytes]]
         self._read = stream.read if isinstance(stream, Body) else self._read_others
         self._received: AsyncIterator[bytes] | None = None
@@ -214,8 +213,8 @@ class HttpAnswer:
         A body that was not read to its end closes the connection with it; what was read of it
         stands, however the connection ends.
         """
-        if self._is_own:
-            await self._response.aclose()  # waits for nothing
+        if isinstance(self._response.stream, Body):
+            self._response.stream.release()
             return
         with suppress(StoreError):
             await _within(self._limits.store_timeout_s, self._response.aclose())

@@ -54,6 +54,10 @@ class Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """End the exchange."""
+        self.release()
+
+    def release(self) -> None:
+        """End the exchange; nothing is waited for."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.give_back(self._origin, connection)
@@ -86,7 +90,8 @@ class StoreTransport(httpx.AsyncBaseTransport):
         origin = _origin_of(request.url)
         asked, is_alone = self._encode(request)
         pool = self._pool
-        await pool.enter(now + (timeouts.get("pool") or _FOREVER_S))
+        if not pool.is_entered():
+            await pool.enter(now + (timeouts.get("pool") or _FOREVER_S))
         connection: Connection | None = None
         try:
             head: Head | None = None
