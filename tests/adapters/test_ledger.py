@@ -105,6 +105,42 @@ class TestOrder:
             database.close()
 
 
+class TestLater:
+    """What nobody waits for."""
+
+    async def test_it_is_entered_and_its_end_is_told(self, durable: Durable) -> None:
+        await durable.ledger.append(receipt("R-a"))
+        done = asyncio.Event()
+        durable.ledger.append_later(closing("R-a"), done.set)
+        assert not done.is_set()
+        await done.wait()
+        assert await told(durable, "R-a") == ["release R-a", "closing R-a"]
+
+    async def test_a_second_one_is_forgotten(self, durable: Durable) -> None:
+        await durable.ledger.append(receipt("R-a"))
+        ends = [asyncio.Event() for _ in range(2)]
+        for end in ends:
+            durable.ledger.append_later(closing("R-a"), end.set)
+        for end in ends:
+            await end.wait()
+        await durable.ledger.settle()
+        assert await told(durable, "R-a") == ["release R-a", "closing R-a"]
+
+    async def test_what_cannot_be_begun_is_tried_again(self, database_url: str) -> None:
+        database = Database(database_url, max_waiting=0)
+        try:
+            node = on_database(database)
+            ended: list[str] = []
+            node.ledger.append_later(closing("R-a"), lambda: ended.append("R-a"))
+            assert ended == ["R-a"]
+            with pytest.raises(LedgerUnavailable, match="too much waits"):
+                await node.ledger.append(receipt("R-b"))
+            view = node.ledger._open.view(0)
+            assert [each.receipt for each in view.late] == [handle("R-a")]
+        finally:
+            database.close()
+
+
 class TestConditions:
     async def test_without_one_an_entry_is_kept_whatever_the_state(self, durable: Durable) -> None:
         await durable.ledger.append(receipt("R-a", warrant="W-unknown"))

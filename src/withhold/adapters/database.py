@@ -16,7 +16,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -52,13 +52,10 @@ class _Job:
 
     work: Together[Any, Any]
     item: Any
+    done: asyncio.Future[Any]  # if it is, whoever asked waits no longer: it is not begun any more
+    since_s: float
     urgent: bool = False  # may use the reserve
     patient: bool = False  # nobody waits for it: others may come first, for a moment
-    is_wanted: bool = True  # False: whoever asked waits no longer; it is not begun any more
-    since_s: float = field(default_factory=time.monotonic)
-    done: asyncio.Future[Any] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
 
 
 class Database:
@@ -110,19 +107,26 @@ class Database:
         Durable on return. A `WithholdError` that `work` raises undoes the transaction. `urgent`:
         it may use the space that is reserved on the disk; it may be run twice.
         """
-        job = _Job(lambda connection, _: [work(connection)], None, urgent)
-        result: Result = await self._put(self._alone, job)
+        job = _job(lambda connection, _: [work(connection)], None, urgent=urgent)
+        self._put(self._alone, job)
+        result: Result = await job.done
         return result
 
-    async def write_together(
+    async def write_together(self, work: Together[Item, Result], item: Item) -> Result:
+        """Write `item` in a transaction that others may share. Durable on return."""
+        return await self.begin_together(work, item)
+
+    def begin_together(
         self, work: Together[Item, Result], item: Item, *, patient: bool = False
-    ) -> Result:
-        """Write `item` in a transaction that others may share. Durable on return.
+    ) -> "asyncio.Future[Result]":
+        """Do as `write_together`: durable once the future is done.
 
-        `patient`: it has PATIENCE_S to go along with what is in a hurry.
+        If that is cancelled, or given an error, what has not begun by then is taken back; what has
+        begun, ends. `patient`: it has PATIENCE_S to go along with what is in a hurry.
         """
-        result: Result = await self._put(self._together, _Job(work, item, patient=patient))
-        return result
+        job = _job(work, item, patient=patient)
+        self._put(self._together, job)
+        return job.done
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` on a connection that only reads."""
@@ -155,7 +159,7 @@ class Database:
         self._readers.shutdown()
         self._dispose()
 
-    async def _put(self, queue: deque[_Job], job: _Job) -> Any:  # noqa: ANN401 - `write` types it
+    def _put(self, queue: deque[_Job], job: _Job) -> None:
         with self._wake:
             if not self._is_open:
                 raise DatabaseUnavailable("the database is closed")
@@ -165,11 +169,6 @@ class Database:
             if queue is self._alone or self._wakes(job):
                 self._wake.notify()
         # CRASH: nothing is written, nobody was told anything.
-        try:
-            return await job.done
-        except asyncio.CancelledError:
-            job.is_wanted = False  # what has not begun is taken back; what has begun, ends
-            raise
 
     def _wakes(self, job: _Job) -> bool:
         """Tell whether the writer must look; if not, it does by itself, soon enough."""
@@ -194,7 +193,7 @@ class Database:
     def _run(self) -> None:
         while jobs := self._take():
             began_s = time.monotonic()
-            self._commit([job for job in jobs if job.is_wanted])
+            self._commit([job for job in jobs if not job.done.done()])
             ended_s = time.monotonic()
             self._rests_until_s = ended_s + min(ended_s - began_s, MAX_REST_S)
 
@@ -297,6 +296,13 @@ class Database:
     def _dispose(self) -> None:
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _job(
+    work: Together[Any, Any], item: object, *, urgent: bool = False, patient: bool = False
+) -> _Job:
+    done = asyncio.get_running_loop().create_future()
+    return _Job(work, item, done, time.monotonic(), urgent, patient)
 
 
 def _tell(told: Sequence[tuple[_Job, Any]]) -> None:

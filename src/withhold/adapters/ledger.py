@@ -12,14 +12,14 @@ or it came too late. Whoever asked has sent nothing, so `settle` looks such rele
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from withhold.adapters.asked import Asked, Key, ask
 from withhold.adapters.database import Database
+from withhold.adapters.deadlines import Deadlines
 from withhold.adapters.log import (
     check_edge,
     check_growth,
@@ -77,9 +77,8 @@ class Salts:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Append:
-    """What is to be appended. Written before it comes here: what can't be, fails nobody else."""
+class _Append(NamedTuple):
+    """What is to be appended."""
 
     written: Written
     condition: Condition | None
@@ -98,7 +97,9 @@ class SqlLedger:
     ) -> None:
         """`database`: shared with the registry; `seen`: what was last seen of the log before."""
         self._database = database
-        self._timeout_s = timeout_s
+        self._deadlines = Deadlines(
+            timeout_s, lambda: DatabaseUnavailable("the disk takes too long")
+        )
         self._salt = salt or Salts()
         self.node = secrets.token_hex(8)
         self._seen = seen  # what the log is known to begin with
@@ -116,25 +117,34 @@ class SqlLedger:
         self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
     ) -> int:
         """Make the entry durable if the condition holds, and give its index."""
-        item = _Append(write_entry(entry, self._salt()), condition)
-        self._open.expect(entry, self._seen.size)
+        future = self._begin(entry, condition, patient=patient)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                index = await self._database.write_together(self._append, item, patient=patient)
-        except TimeoutError:
-            self._open.doubt(entry)
-            raise LedgerUnavailable("the entry is not durable: the disk takes too long") from None
+            index = await future
         except DatabaseUnavailable as error:
-            self._open.doubt(entry)
+            self._note(entry, future)
             raise LedgerUnavailable(f"the entry is not durable: {error.message}") from None
-        except (Denied, LedgerUnavailable):  # it is not in the log, or was there before
-            self._open.forget(entry)
-            raise
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # of which the future may know nothing
             self._open.doubt(entry)
+            raise
+        except WithholdError:
+            self._note(entry, future)
             raise
         self._open.note(entry, index)
         return index
+
+    def append_later(self, entry: Entry, done: Callable[[], None]) -> None:
+        """Append what nobody waits for; what fails, `settle` tries again."""
+        try:
+            future = self._begin(entry, None, patient=True)
+        except LedgerUnavailable:
+            done()
+            return
+
+        def note(future: asyncio.Future[int]) -> None:
+            self._note(entry, future)
+            done()
+
+        future.add_done_callback(note)
 
     async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
         """Give at most `limit` entries, and at most MAX_READ, from index `since` on."""
@@ -201,21 +211,49 @@ class SqlLedger:
         view = self._open.view(self._seen.size)
         await self._write(partial(self._settle, view=view, how=leave))
 
+    def _begin(
+        self, entry: Entry, condition: Condition | None, *, patient: bool
+    ) -> asyncio.Future[int]:
+        """Begin an append. What can't be written down, fails nobody else. Raises: as `append`."""
+        item = _Append(write_entry(entry, self._salt()), condition)
+        self._open.expect(entry, self._seen.size)
+        try:
+            future = self._database.begin_together(self._append, item, patient=patient)
+        except DatabaseUnavailable as error:
+            self._open.doubt(entry)
+            raise LedgerUnavailable(f"the entry is not durable: {error.message}") from None
+        self._deadlines.add(future)
+        return future
+
+    def _note(self, entry: Entry, future: asyncio.Future[int]) -> None:
+        """Note how an append ended, of which nobody may have been told."""
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or isinstance(error, DatabaseUnavailable):
+            self._open.doubt(entry)
+        elif error is not None:  # it is not in the log, or was there before
+            self._open.forget(entry)
+        else:
+            self._open.note(entry, future.result())
+
     def _append(
         self, connection: Connection, items: Sequence[_Append]
     ) -> Sequence[int | WithholdError]:
         conditions = [item.condition for item in items]
-        asked = ask(
-            connection,
-            {condition.warrant for condition in conditions if condition is not None},
-            [key for item in items if (key := _key(item.written.entry)) is not None],
-        )
+        keys = [_key(item.written.entry) for item in items]
+        # Those of one warrant and resource are one object, nearly always.
+        meant = {id(each): each for each in conditions if each is not None}
+        named = {each.warrant for each in meant.values()}
+        asked = ask(connection, named, [key for key in keys if key is not None])
         before = self._follow(connection, decode_frontier(asked.edge))
-        releases = any(item.condition is not None for item in items)
-        if releases and (self._said is None or asked.now.second - self._said >= SILENT_S):
+        if meant and (self._said is None or asked.now.second - self._said >= SILENT_S):
             speak(connection, self.node, asked.now, before.size)
             self._said = None  # `settle` says it anew, and all that there is to say
-        denials = _denials(items, asked)
+        unmet = {at for at, each in meant.items() if _unmet(each, asked) is not None}
+        denials: Sequence[WithholdError | None] = [
+            _unmet(each, asked) if each is not None and id(each) in unmet else None
+            for each in conditions
+        ]
+        denials = _without_second(keys, asked.there, denials)
         denials = use_once(connection, conditions, denials)
         due = take_owed(connection, self._salt) if asked.owes else ()
         met = [item.written for item, no in zip(items, denials, strict=True) if no is None]
@@ -309,26 +347,23 @@ def denial_of(
     return None
 
 
-def _denials(items: Sequence[_Append], asked: Asked) -> Sequence[WithholdError | None]:
-    """Say of each why it must not be appended.
+def _unmet(condition: Condition, asked: Asked) -> Denied | None:
+    found = asked.states.get(condition.warrant)
+    return denial_of(condition, found, asked.now, asked.freezes)
 
-    What the log has already is refused here, so that it fails nobody else in the transaction.
-    """
-    there = asked.there
-    denials: list[WithholdError | None] = []
-    for item in items:
-        entry, condition = item.written.entry, item.condition
-        denial: WithholdError | None = None
-        if condition is not None:
-            found = asked.states.get(condition.warrant)
-            denial = denial_of(condition, found, asked.now, asked.freezes)
-        key = _key(entry)
-        if denial is None and key is not None:
-            if key in there:
-                denial = LedgerUnavailable("a receipt has such an entry already")
-            there.add(key)
-        denials.append(denial)
-    return denials
+
+def _without_second(
+    keys: Sequence[Key | None], there: set[Key], denials: Sequence[WithholdError | None]
+) -> Sequence[WithholdError | None]:
+    """Refuse what the log has already, so that it fails nobody else in the transaction."""
+    checked = list(denials)
+    for i, key in enumerate(keys):
+        if key is None or checked[i] is not None:
+            continue
+        if key in there:
+            checked[i] = LedgerUnavailable("a receipt has such an entry already")
+        there.add(key)
+    return checked
 
 
 def _key(entry: Entry) -> Key | None:

@@ -55,12 +55,10 @@ def extend(
     """Append entries to the log whose right edge, locked, is `before`; gives the new one."""
     if not written:
         return before
-    after, nodes = before.grow(hash_leaf(each.leaf) for each in written)
+    after, nodes = before.grow([hash_leaf(each.leaf) for each in written], STEP)
     rows = [_row(each, before.size + i, node) for i, each in enumerate(written)]
     insert_rows(connection, entries, rows)
-    roots = [
-        (each.level, each.at, each.hash) for each in nodes if each.level and not each.level % STEP
-    ]
+    roots = [(each.level, each.at, each.hash) for each in nodes if not each.level % STEP]
     insert_rows(connection, subtrees, roots)
     edge = {"new_size": after.size, "new_frontier": after.encode()}
     compiled(connection, _NEW_EDGE).run(connection, edge)

@@ -6,6 +6,7 @@ lost), or to wait until it is let go on.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from withhold.adapters.ledger import MAX_READ, Salts, denial_of
 from withhold.adapters.settling import Open, minute_of
 from withhold.adapters.used import used_before
 from withhold.clock import read_clock
-from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable
+from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable, OwnError
 from withhold.kinds.instant import Instant, print_instant
 from withhold.kinds.token import key_id
 from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
@@ -159,6 +160,7 @@ class MemoryLedger:
         self._database = database
         self._salt = Salts()
         self._open = Open()
+        self._later: set[asyncio.Task[None]] = set()
 
     async def append(
         self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
@@ -180,6 +182,19 @@ class MemoryLedger:
             self._open.doubt(entry)
             raise
         return index
+
+    def append_later(self, entry: Entry, done: Callable[[], None]) -> None:
+        """Append what nobody waits for."""
+        task = asyncio.get_running_loop().create_task(self._append_later(entry, done))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _append_later(self, entry: Entry, done: Callable[[], None]) -> None:
+        try:
+            with contextlib.suppress(OwnError):
+                await self.append(entry, patient=True)
+        finally:
+            done()
 
     async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:
         """Give at most `limit` entries from index `since` on."""

@@ -68,21 +68,24 @@ class Frontier:
 
     def append(self, leaf_hashes: Iterable[bytes]) -> "Frontier":
         """Give the frontier after these leaves; how they are grouped makes no difference."""
-        return self.grow(leaf_hashes)[0]
+        return self.grow(leaf_hashes, MAX_PROOF)[0]
 
-    def grow(self, leaf_hashes: Iterable[bytes]) -> tuple["Frontier", list[Node]]:
+    def grow(self, leaf_hashes: Iterable[bytes], lowest: int = 0) -> tuple["Frontier", list[Node]]:
         """Append, and also give every node that is there now and was not: leaves too, in order.
 
-        These are what `HashAt` is asked for.
+        These are what `HashAt` is asked for. `lowest`: of what level on they are given.
         """
         size, stack, nodes = self.size, list(self.hashes), list[Node]()
         for leaf in leaf_hashes:
             level, index, node = 0, size, leaf
-            nodes.append(Node(0, size, leaf))
+            if not lowest:
+                nodes.append(Node(0, size, leaf))
             while index & 1:  # its left sibling stands alone: they become one
                 node = _sha256(b"\x01" + stack.pop() + node).digest()
-                level, index = level + 1, index >> 1
-                nodes.append(Node(level, index, node))
+                level += 1
+                index >>= 1
+                if level >= lowest:
+                    nodes.append(Node(level, index, node))
             stack.append(node)
             size += 1
         return Frontier(size, tuple(stack)), nodes
