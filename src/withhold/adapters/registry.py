@@ -161,7 +161,10 @@ def _registered(row: Row[Any]) -> Registered:
 def _freeze(connection: Connection, freeze: Freeze, entry: Entry) -> None:
     if freeze in read_freezes(connection):
         return  # whoever freezes again and again leaves revocations their space on a full disk
-    owe(connection, entry)  # first: whoever freezes the same elsewhere waits here, and not fails
+    take_numbers(connection, "owed", 0)  # whoever freezes the same elsewhere waits here, not fails
+    if freeze in read_freezes(connection):
+        return  # the one that was waited for
+    owe(connection, entry)
     _lift(connection, freeze)  # in the same transaction: there is no moment without it
     row = {"store": freeze.store or "", "instrument": freeze.instrument or ""}
     connection.execute(insert(freezes).values({**row, "at": read_clock_text(connection)}))
