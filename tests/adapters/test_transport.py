@@ -14,7 +14,7 @@ import pytest
 from tests.adapters.stores import Behaves, KeepingStore, Peer, answers, certified, keeping
 from tests.proxy.hostile import chunked, http
 from withhold.adapters import pool
-from withhold.adapters.connection import BEHIND_BYTES
+from withhold.adapters.connection import PIECE_BYTES
 from withhold.adapters.transport import StoreTransport
 
 ANSWER = http(b"{}")
@@ -389,7 +389,7 @@ async def test_a_reader_that_is_behind_stops_the_store_and_loses_nothing() -> No
                     await asyncio.sleep(0)
             assert sent < size // 2
             async for piece in pieces:
-                assert len(piece) <= 2 * BEHIND_BYTES
+                assert len(piece) <= PIECE_BYTES
                 read += len(piece)
             assert read == size
         async with client.stream("GET", "/"):

@@ -19,6 +19,7 @@ from withhold.adapters.framing import End, Event, Framing, Head, Surplus
 # What a reader may be behind: two reads of the event loop. A reader that is further behind stops
 # the store, and its connection is not used again.
 BEHIND_BYTES: Final = 512 * 2**10
+PIECE_BYTES: Final = 256 * 2**10  # of a body at once: what the event loop reads at once
 
 _BROKEN: Final = "the connection to the store broke"
 _LATE: Final = "the store did not answer in time"
@@ -114,7 +115,7 @@ class Connection(asyncio.Protocol):
         return head
 
     async def read(self, timeout_s: float) -> bytes:
-        """Give what there is of the body, at least a byte; empty at its end.
+        """Give what there is of the body, a byte at least, `PIECE_BYTES` at most; empty at its end.
 
         Raises: httpx.TransportError, after the last byte that came before the fault.
         """
@@ -127,10 +128,13 @@ class Connection(asyncio.Protocol):
                 raise self._fault
             by = by or self._loop.time() + timeout_s
             await self._wait(by)
-        piece = pieces.popleft() if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self._behind_bytes = 0
-        if self._is_paused and self._is_good:
+        if len(pieces) == 1 or self._behind_bytes > PIECE_BYTES:
+            piece = pieces.popleft()
+        else:
+            piece = b"".join(pieces)
+            pieces.clear()
+        self._behind_bytes -= len(piece)
+        if self._is_paused and self._is_good and self._behind_bytes <= PIECE_BYTES:
             self._transport.resume_reading()
             self._is_paused = False
         return piece

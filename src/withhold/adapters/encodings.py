@@ -55,7 +55,16 @@ class Decoder:
         self._decoded_bytes = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Give decoded pieces of at most `PIECE_BYTES`. Raises: Malformed, StoreTooLarge."""
+        """Give decoded pieces of at most `PIECE_BYTES`; without a coding, what came.
+
+        Raises: Malformed, StoreTooLarge.
+        """
+        if isinstance(self._coding, _Identity):  # as it came: cutting it would copy it
+            self._sent_bytes += len(data)
+            self._decoded_bytes += len(data)
+            self._check()
+            yield data
+            return
         for start in range(0, len(data), _INPUT_BYTES):
             sent = data[start : start + _INPUT_BYTES]
             self._sent_bytes += len(sent)
