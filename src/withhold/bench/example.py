@@ -65,8 +65,5 @@ def _times(repeated: re.Match[str]) -> int:
 
 
 def _matching(piece: str) -> str:
-    try:
-        matcher = re.compile(piece)
-    except re.error:
-        return piece
-    return "".join(filter(matcher.fullmatch, _ALPHABET)) or piece
+    """Give the characters that one piece stands for; itself, where it is none that we know."""
+    return "".join(filter(re.compile(piece).fullmatch, _ALPHABET)) or piece

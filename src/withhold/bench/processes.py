@@ -123,10 +123,8 @@ class _Log:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._told.wait(), seconds)
         if self._waits_for:
-            lines = [line.removeprefix("error: ") for line in self._said if line]
-            first, *hints = lines or ["it said nothing"]
-            hint = "\n".join(line.removeprefix("hint: ") for line in hints)
-            raise DidNotStart(f"the service did not start: {first}", hint)
+            first, *hints = self._said or ["it gave no reason"]
+            raise DidNotStart(f"the service did not start: {first}", "\n".join(hints))
 
     async def drain(self) -> None:
         """Read until it ends."""
@@ -145,8 +143,10 @@ class _Log:
         for line in lines:
             try:
                 found: dict[str, Any] = json.loads(line)
-            except ValueError:  # a complaint of the command line
-                self._said = [*self._said, line.decode("utf-8", "replace")][:_SAID]
+            except ValueError:  # a complaint of the command line, or what nobody foresaw
+                sort, _, text = line.decode("utf-8", "replace").partition(": ")
+                if sort in {"error", "hint"}:
+                    self._said = [*self._said, text][:_SAID]
                 continue
             if found["event"] == "listening":
                 host, _, port = found["address"].rpartition(":")

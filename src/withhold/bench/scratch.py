@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from withhold.adapters.database import Database
-from withhold.adapters.schema import entries, warrants
+from withhold.adapters.schema import entries, freezes, owed, warrants
 from withhold.errors import BadRequest, WithholdError
 
 PREFIX: Final = "withhold-bench-"
@@ -48,5 +48,6 @@ def check_scratch(url: str, deployments: str) -> None:
 
 
 def _is_empty(connection: Connection) -> bool:
-    columns = (warrants.c.id, entries.c.leaf_index)
-    return all(connection.execute(select(each).limit(1)).first() is None for each in columns)
+    """Tell whether nothing was ever served here; what is owed is not in the log yet."""
+    tables = (warrants, entries, owed, freezes)
+    return all(connection.execute(select(each).limit(1)).first() is None for each in tables)
