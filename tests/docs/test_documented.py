@@ -261,7 +261,7 @@ def test_every_metric_is_documented_with_its_labels() -> None:
 
 
 def test_every_event_that_is_logged_is_documented() -> None:
-    called = re.compile(r'(?:_log\.\w+|_changed|_frozen)\(\s*"([a-z-]+)"')
+    called = re.compile(r'(?:_log\.\w+|_changed|_frozen|LogRecord)\((?:_log.*)?\s*"([a-z-]+)"')
     sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
     known = {event for source in sources for event in called.findall(source)}
     assert set(column("reference.md", "event", "Logs")) == known
