@@ -45,8 +45,8 @@ def main(words: Sequence[str]) -> int:
         )
         return 2
     effort: Effort = arguments.effort
-    if arguments.record and effort is not FULL:
-        sys.stderr.write("error: only a full run is recorded\n")
+    if arguments.record and (effort is not FULL or arguments.sections):
+        sys.stderr.write("error: only a full run of all sections is recorded\n")
         return 2
     run = _measure(arguments.sections or list(SECTIONS), effort)
     file = RECORDED / RUN

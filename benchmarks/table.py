@@ -1,5 +1,6 @@
 """Tables: a run as Markdown that reads as text, too."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from benchmarks.run import Change, Run, compare
 ACROSS: Final = 5  # more columns than that are hard to read
 NOISE: Final = 0.05  # a change below it is not worth a word
 
+_NUMBER: Final = re.compile(r"(~ )?([\d,.]+×?( ±\d+%)?)?")
 _MEANT: Final = (
     "Medians of rounds; `±` is half of what lies between the lowest and the highest. "
     "What each figure means: docs/benchmarks.md."
@@ -121,4 +123,4 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _is_number(rows: Sequence[Sequence[str]], i: int) -> bool:
-    return all(not row[i] or row[i].lstrip("~ ")[:1].isdigit() for row in rows)
+    return all(_NUMBER.fullmatch(row[i]) for row in rows)
