@@ -233,3 +233,36 @@ async def test_the_thread_looks_by_itself_and_outlives_a_fault_of_ours(
         "a poll failed by a fault of ours: ZeroDivisionError"
     ]
     assert list_freezes(folder) == frozenset()
+
+
+# --- What others make of it ----------------------------------------------------------------------
+
+
+async def test_says_of_which_warrants_it_has_heard_since_when(node: Node) -> None:
+    other = WarrantId("W-2")
+    assert node.standing.sequence() == 0
+    assert node.standing.has_changed(W1, 0)  # for all it knows
+    await registered(node.registry, W1)
+    node.standing.poll()
+    since = node.standing.sequence()
+    assert since > 0
+    assert node.standing.has_changed(W1, 0)
+    assert not node.standing.has_changed(W1, since)
+    assert not node.standing.has_changed(other, 0)
+    await registered(node.registry, other)
+    node.standing.poll()
+    assert not node.standing.has_changed(W1, since)
+    assert node.standing.has_changed(other, since)
+    await node.registry.move(W1, ACTIVE, State.REVOKED, change())
+    assert not node.standing.has_changed(W1, since)  # not before it hears of it
+    node.standing.poll()
+    assert node.standing.has_changed(W1, since)
+
+
+async def test_tells_whoever_listens_after_every_look(node: Node) -> None:
+    heard: list[State | None] = []
+    node.standing.listen(lambda: heard.append(node.standing.state_of(W1)))
+    node.standing.poll()
+    await registered(node.registry, W1)
+    node.standing.poll()
+    assert heard == [None, State.ACTIVE]
