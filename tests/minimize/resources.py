@@ -131,9 +131,13 @@ def outcome_of(plan: Plan, scope: Scope, body: bytes) -> Outcome:
 
 
 def _checked(outcome: tuple[bytes | None, Tally]) -> tuple[bytes | None, Tally]:
-    """Give the outcome if its counts are some: a Counter with a zero equals one without."""
-    assert all(outcome[1].disclosed.values())
-    assert all(outcome[1].withheld.values())
+    """Give the outcome if its counts are some: a Counter with a zero equals one without.
+
+    And numbers: `True` equals 1, and is another JSON.
+    """
+    for counts in (outcome[1].disclosed, outcome[1].withheld):
+        assert all(counts.values())
+        assert {type(count) for count in counts.values()} <= {int}
     return outcome
 
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, json
 from withhold.kinds.instant import YEAR_2000, YEAR_2100, count_from
 from withhold.kinds.scalar import Number, Scalar
 from withhold.minimize.scope import Scope
-from withhold.minimize.tally import Tally, add_counts
+from withhold.minimize.tally import Tally
 from withhold.names import Kind, Reason, Unit
 
 # `0` is left out: an integer 0 may have been written `-0`, which is another id. So are integers
@@ -69,7 +69,8 @@ class Run(Struct):
     def disclose(self, label: str, count: int) -> None:
         """Count values that stand, or keys."""
         if count:
-            add_counts(self.tally.disclosed, {label: count})
+            disclosed = self.tally.disclosed
+            disclosed[label] = disclosed.get(label, 0) + count  # a number, whatever it was
 
 
 Decoded: TypeAlias = Any  # what a typed decoder gives: its type is made at run time
