@@ -78,7 +78,7 @@ async def test_a_look_knows_every_state(node: Node) -> None:
     assert node.standing.state_of(W1) is State.ACTIVE
     assert node.standing.state_of(WarrantId("W-2")) is State.PENDING
     assert node.standing.state_of(WarrantId("W-3")) is None
-    await node.registry.move(W1, ACTIVE, State.REVOKED, change())
+    await node.registry.move(WarrantId(W1), ACTIVE, State.REVOKED, change())
     assert node.standing.state_of(W1) is State.ACTIVE
     node.standing.poll()
     assert node.standing.state_of(W1) is State.REVOKED
@@ -223,7 +223,7 @@ async def test_the_thread_looks_by_itself_and_outlives_a_fault_of_ours(
         standing.start()
         try:
             assert standing.state_of(W1) is State.ACTIVE  # known once it has started
-            await durable.registry.move(W1, ACTIVE, State.REVOKED, change())
+            await durable.registry.move(WarrantId(W1), ACTIVE, State.REVOKED, change())
             for _ in range(4):  # the one of the start, the fault, one after it, one more
                 assert looked.acquire(timeout=30)
             assert standing.state_of(W1) is State.REVOKED
@@ -241,28 +241,28 @@ async def test_the_thread_looks_by_itself_and_outlives_a_fault_of_ours(
 async def test_says_of_which_warrants_it_has_heard_since_when(node: Node) -> None:
     other = WarrantId("W-2")
     assert node.standing.sequence() == 0
-    assert node.standing.has_changed(W1, 0)  # for all it knows
-    await registered(node.registry, W1)
+    assert node.standing.has_changed(WarrantId(W1), 0)  # for all it knows
+    await node.registry.register(registered(), change())
     node.standing.poll()
     since = node.standing.sequence()
     assert since > 0
-    assert node.standing.has_changed(W1, 0)
-    assert not node.standing.has_changed(W1, since)
+    assert node.standing.has_changed(WarrantId(W1), 0)
+    assert not node.standing.has_changed(WarrantId(W1), since)
     assert not node.standing.has_changed(other, 0)
-    await registered(node.registry, other)
+    await node.registry.register(registered(other), change())
     node.standing.poll()
-    assert not node.standing.has_changed(W1, since)
+    assert not node.standing.has_changed(WarrantId(W1), since)
     assert node.standing.has_changed(other, since)
-    await node.registry.move(W1, ACTIVE, State.REVOKED, change())
-    assert not node.standing.has_changed(W1, since)  # not before it hears of it
+    await node.registry.move(WarrantId(W1), ACTIVE, State.REVOKED, change())
+    assert not node.standing.has_changed(WarrantId(W1), since)  # not before it hears of it
     node.standing.poll()
-    assert node.standing.has_changed(W1, since)
+    assert node.standing.has_changed(WarrantId(W1), since)
 
 
 async def test_tells_whoever_listens_after_every_look(node: Node) -> None:
     heard: list[State | None] = []
-    node.standing.listen(lambda: heard.append(node.standing.state_of(W1)))
+    node.standing.listen(lambda: heard.append(node.standing.state_of(WarrantId(W1))))
     node.standing.poll()
-    await registered(node.registry, W1)
+    await node.registry.register(registered(), change())
     node.standing.poll()
     assert heard == [None, State.ACTIVE]
