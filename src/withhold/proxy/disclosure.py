@@ -214,7 +214,7 @@ def released_of(terms: Terms, sent: Sent) -> Released:
         counts[terms.treatments[label]][label] = count
     withheld: dict[str, dict[str, int]] = defaultdict(dict)
     for (reason, place), count in sent.tally.withheld.items():
-        withheld[reason][place] = count
+        withheld[str(reason)][place] = count  # plain, as an entry is written fastest
     return Released(
         disclosed=counts[Treatment.DISCLOSE],
         tokenized=counts[Treatment.TOKENIZE],
