@@ -10,7 +10,7 @@ from benchmarks.run import Change, Run, compare
 ACROSS: Final = 5  # more columns than that are hard to read
 NOISE: Final = 0.05  # a change below it is not worth a word
 
-_NUMBER: Final = re.compile(r"(~ )?([\d,.]+×?( ±\d+%)?)?")
+_NUMBER: Final = re.compile(r"(~ )?([\d,.]+×?( ±>?\d+%)?)?")
 _MEANT: Final = (
     "Medians of rounds; `±` is half of what lies between the lowest and the highest. "
     "What each figure means: docs/benchmarks.md."
@@ -59,11 +59,10 @@ def _titled(measure: str, unit: str) -> str:
 
 
 def _cell(each: Figure) -> str:
-    return (
-        f"{significant(each.median)} ±{each.spread / 2:.0%}"
-        if each.spread
-        else significant(each.median)
-    )
+    if not each.spread:
+        return significant(each.median)
+    apart = each.spread / 2
+    return f"{significant(each.median)} ±{f'{apart:.0%}' if apart < 1 else '>99%'}"
 
 
 def _changes(run: Run, recorded: Run) -> str:
