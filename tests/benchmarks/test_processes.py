@@ -47,7 +47,7 @@ def test_cpu_time_is_that_of_children_too(tmp_path: Path) -> None:
     with started(python(code, port), cores().proxy, tmp_path / "log", port=port) as it:
         with socket.create_connection(("127.0.0.1", port), timeout=20) as told:
             assert told.recv(1) == b"x"  # the child has burnt what it was to burn
-        assert it.cpu_s() >= 0.2
+        assert it.cpu_s() >= 0.1  # each of its parts is cut to a tick
 
 
 def test_what_does_not_start_says_why(tmp_path: Path) -> None:
