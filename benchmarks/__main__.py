@@ -6,6 +6,7 @@ are compared with the run in benchmarks/results/recorded. docs/benchmarks.md: ho
 
 import argparse
 import importlib.util
+import signal
 import sys
 import tempfile
 import time
@@ -124,4 +125,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # What was started is ended, whoever ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ its children, from outside and while it runs.
 """
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -110,7 +109,6 @@ def started(
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
-            start_new_session=True,
         )
     try:
         if port is not None:
@@ -147,7 +145,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
 
 
