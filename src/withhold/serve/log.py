@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 
 OURS: Final = "withhold"
-_PLAIN: Final = frozenset(vars(logging.makeLogRecord({})))
+_PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message"}
+_AS_THEY_ARE: Final = frozenset({str, int, float, bool, type(None)})
 MAX_FRAMES: Final = 12
 
 
@@ -33,8 +34,9 @@ class JsonLines(logging.Formatter):
         }
         if record.name.partition(".")[0] == OURS:
             line["event"] = record.getMessage()
-            facts = {name: v for name, v in vars(record).items() if name not in _PLAIN}
-            line |= {name: _plain(fact) for name, fact in facts.items() if name != "message"}
+            for name, fact in vars(record).items():
+                if name not in _PLAIN:
+                    line[name] = fact if type(fact) in _AS_THEY_ARE else str(fact)
         else:
             line["event"] = "library"
             line["place"] = f"{record.module}:{record.lineno}"
@@ -61,10 +63,6 @@ def configure(level: int = logging.INFO) -> None:
 @lru_cache(maxsize=8)  # all lines of a second say the same
 def _print_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _plain(fact: object) -> object:
-    return fact if fact is None or isinstance(fact, bool | int | float) else str(fact)
 
 
 def _module(path: str) -> str:
