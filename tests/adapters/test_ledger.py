@@ -141,6 +141,25 @@ class TestLater:
             database.close()
 
 
+async def test_who_goes_when_the_answer_is_already_there_has_sent_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(database_url)
+    try:
+        ledger = on_database(database).ledger
+        answer = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(database, "begin_together", lambda *_, **__: answer)
+        waits = asyncio.ensure_future(ledger.append(receipt("R-a")))
+        await asyncio.sleep(0)
+        answer.set_result(0)
+        waits.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        assert [each.receipt for each in ledger._open.view(0).doubts] == [handle("R-a")]
+    finally:
+        database.close()
+
+
 class TestConditions:
     async def test_without_one_an_entry_is_kept_whatever_the_state(self, durable: Durable) -> None:
         await durable.ledger.append(receipt("R-a", warrant="W-unknown"))

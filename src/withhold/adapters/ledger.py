@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from withhold.adapters.asked import Asked, Key, ask
+from withhold.adapters.chance import Chance
 from withhold.adapters.database import Database
 from withhold.adapters.deadlines import Deadlines
 from withhold.adapters.log import (
@@ -57,26 +58,6 @@ _Result = TypeVar("_Result")
 _Settle = Callable[[Connection, str, View], Sequence[Entry]]
 
 
-class Salts:
-    """Makes salts, many at a time: to ask the kernel costs more than all else of an entry."""
-
-    def __init__(self, at_once: int = 64) -> None:
-        """`at_once`: how many are made with one call."""
-        self._at_once = at_once
-        self._made: list[bytes] = []
-
-    def __call__(self) -> bytes:
-        """Give a salt; no other call gives the same one, in whatever thread."""
-        while True:
-            try:
-                return self._made.pop()  # one operation of the interpreter
-            except IndexError:
-                data = secrets.token_bytes(SALT_BYTES * self._at_once)
-                self._made.extend(
-                    data[at : at + SALT_BYTES] for at in range(0, len(data), SALT_BYTES)
-                )
-
-
 class _Append(NamedTuple):
     """What is to be appended."""
 
@@ -100,7 +81,7 @@ class SqlLedger:
         self._deadlines = Deadlines(
             timeout_s, lambda: DatabaseUnavailable("the disk takes too long")
         )
-        self._salt = salt or Salts()
+        self._salt = salt or Chance(SALT_BYTES)
         self.node = secrets.token_hex(8)
         self._seen = seen  # what the log is known to begin with
         self._own = seen  # as it was after our last append to that, if it was committed

@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from withhold.adapters.ledger import MAX_READ, Salts, denial_of
+from withhold.adapters.chance import Chance
+from withhold.adapters.ledger import MAX_READ, denial_of
 from withhold.adapters.settling import Open, minute_of
 from withhold.adapters.used import used_before
 from withhold.clock import read_clock
 from withhold.errors import DatabaseUnavailable, Denied, KeyUnavailable, LedgerUnavailable, OwnError
 from withhold.kinds.instant import Instant, print_instant
 from withhold.kinds.token import key_id
-from withhold.ledger.entry import Entry, EntryType, Handle, Written, write_entry
+from withhold.ledger.entry import SALT_BYTES, Entry, EntryType, Handle, Written, write_entry
 from withhold.ledger.receipt import Closing, Ending
 from withhold.ledger.tree import Frontier, consistency_proof, hash_leaf, inclusion_proof
 from withhold.names import Digest, State, WarrantId
@@ -158,7 +159,7 @@ class MemoryLedger:
     def __init__(self, database: MemoryDatabase) -> None:
         """`database`: shared with the registry's twin."""
         self._database = database
-        self._salt = Salts()
+        self._salt = Chance(SALT_BYTES)
         self._open = Open()
         self._later: set[asyncio.Task[None]] = set()
 
