@@ -79,6 +79,7 @@ def test_another_loop_begins_anew() -> None:
     async def other() -> None:
         each = future()
         deadlines.add(each)
+        assert len(deadlines._waiting) == 1  # what was left can't be told any more
         with pytest.raises(DatabaseUnavailable):
             await each
 
