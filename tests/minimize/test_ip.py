@@ -2,9 +2,10 @@ import ipaddress
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from withhold.kinds.ip import pack_ip, parse_ip, print_ip, print_prefix
-from withhold.minimize.ip import normal, pack, prefix
+from withhold.minimize.ip import are_v4, normal, pack, prefix
 
 ALMOST = st.one_of(
     st.text("0123456789abcdefABCDEFg:.%/x ", max_size=50),
@@ -43,6 +44,20 @@ def test_fast_addresses_equal_the_kind_on_addresses_and_nearly(
         agree(f"{tail}{text}")
         agree(f"::ffff:{text}")
         agree(f"0{text}")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.ip_addresses().map(str), ALMOST, st.sampled_from([None, UNSET, 1, True, b"1.1.1.1"])
+        ),
+        max_size=3,
+    )
+)
+def test_a_column_is_of_v4_if_each_is_one_and_in_normal_form(values: list[object]) -> None:
+    assert are_v4(values) is all(
+        isinstance(each, str) and ":" not in each and normal(each) == each for each in values
+    )
 
 
 def test_they_agree_on_what_address_parsers_differ_about() -> None:

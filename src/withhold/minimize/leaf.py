@@ -32,7 +32,7 @@ from withhold.kinds.scalar import (
 )
 from withhold.minimize.count import count_leaf
 from withhold.minimize.document import output_of
-from withhold.minimize.ip import normal, pack, prefix
+from withhold.minimize.ip import are_v4, normal, pack, prefix
 from withhold.minimize.plan import Place, Reading
 from withhold.minimize.run import Context, Decoded, Operation, Run, Unclear, scalar_of
 from withhold.names import Kind, Reason, Treatment, Unit
@@ -43,7 +43,6 @@ One: TypeAlias = Callable[[Any, Run], Any]  # one value in, what leaves of it ou
 # What brings a text in its form, or gives nothing of what has it not.
 _READERS: Final[dict[tuple[Kind, Treatment], Callable[[str], str | None]]] = {
     (Kind.EMAIL, Treatment.DISCLOSE): parse_email,
-    (Kind.IP, Treatment.DISCLOSE): normal,
     (Kind.IP, Treatment.GENERALIZE): prefix,
 }
 _DIGITS: Final = frozenset(b"-0123456789n")  # the first byte of a number, or of null
@@ -88,6 +87,8 @@ def _column(entry: Entry) -> Operation | None:
             return _ports(entry)
         case Kind.PHONE, Treatment.DISCLOSE:
             return _phones(entry)
+        case Kind.IP, Treatment.DISCLOSE:
+            return _addresses(entry)
         case Kind.IP, Treatment.TOKENIZE:
             return _tokens(entry)
         case Kind.TIMESTAMP, _ if form.unit is not None:
@@ -243,6 +244,16 @@ def _texts(label: str, read: Callable[[str], str | None]) -> Operation:
     def operation(values: list[Any], _context: Context, run: Run) -> list[Any]:
         outs = [(read(value) or UNSET) if type(value) is str else value for value in values]
         return outs if all(outs) else _counted_malformed(outs, values, label, run)
+
+    return operation
+
+
+def _addresses(entry: Entry) -> Operation:
+    """As `_texts`; a column of nothing but v4 addresses is what it is: 17 µs of 200, not 60."""
+    read = _texts(entry.field.label, normal)
+
+    def operation(values: list[Any], context: Context, run: Run) -> list[Any]:
+        return values if are_v4(values) else read(values, context, run)
 
     return operation
 
