@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import rfc8785
-
 from withhold.allowlist.compile import compile_widest
 from withhold.allowlist.doubts import NEEDS, Places, find_doubts
 from withhold.allowlist.model import Entry
+from withhold.canonical import write_canonical
 from withhold.catalogue.model import Catalogue
 from withhold.catalogue.parse import parse_catalogue
 from withhold.digest import digest_of
@@ -161,4 +160,4 @@ def _digest(catalogues: Iterable[Table], policies: Iterable[Table]) -> Digest:
         for key in ("rule", "test"):
             for table in document.tables(key):
                 said[key][str(table.members["name"])] = table.members
-    return digest_of(rfc8785.dumps(said))
+    return digest_of(write_canonical(said))

@@ -7,8 +7,7 @@ Two allowlists with the same bytes let out the same of every answer. Texts for r
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-import rfc8785
-
+from withhold.canonical import write_canonical
 from withhold.catalogue.model import Field, Page, Param, Record, RequestSubject, Resolves, Resource
 from withhold.digest import digest_of
 from withhold.kinds.form import Form
@@ -38,7 +37,7 @@ def allowlist_bytes(resource: Resource, covered: Iterable[tuple[Field, Treatment
         decides["fields"] = [
             {**field_decides(resource, f), "treatment": t.value} for f, t in fields
         ]
-    return rfc8785.dumps(decides)
+    return write_canonical(decides)
 
 
 def resource_decides(resource: Resource) -> dict[str, Json]:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import rfc8785
-
 from withhold.adapters.copies import Stage, read_files, staged
+from withhold.canonical import write_canonical
 from withhold.commands.service import Service, Unreachable, service
 from withhold.commands.trust import log_keys, origin_of
 from withhold.errors import BadRequest, Unproven
@@ -155,10 +154,10 @@ def _fetch_statements(
 def _page(caller: Service, since: int, limit: int) -> list[bytes | None]:
     answer = caller.get(f"/ledger/entries?since={since}&limit={limit}")
     found: list[tuple[int, bytes | None]] = []
-    with contextlib.suppress(KeyError, TypeError, ValueError, rfc8785.CanonicalizationError):
+    with contextlib.suppress(KeyError, TypeError, ValueError):
         for each in answer["entries"]:
             public = each["public"]
-            found.append((each["index"], None if public is None else rfc8785.dumps(public)))
+            found.append((each["index"], None if public is None else write_canonical(public)))
     if not found or [index for index, _ in found] != [*range(since, since + len(found))]:
         message = "the service did not answer with entries of the ledger"
         raise Unreachable(message)

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
-import rfc8785
-
+from withhold.canonical import write_canonical
 from withhold.commands.options import add_json
 from withhold.commands.service import Json, Service, Unreachable, add_token_file, service
 from withhold.errors import BadRequest, Unproven
@@ -151,7 +150,7 @@ def _check_opened(entry: Json) -> None:
         return
     salt = b64decode(entry["salt"])
     try:
-        open_sealed(rfc8785.dumps(entry["public"]), rfc8785.dumps(entry["sealed"]), salt)
+        open_sealed(write_canonical(entry["public"]), write_canonical(entry["sealed"]), salt)
     except Unproven as error:
         raise Unreachable(f"entry {entry['index']}: {error.message}") from None
 

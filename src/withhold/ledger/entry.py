@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType, TypeAlias
 
+from withhold.canonical import write_canonical
 from withhold.digest import digest_of
 from withhold.errors import Unproven
-from withhold.ledger.canonical import write_canonical
 from withhold.names import Digest, WarrantId
 
 Handle = NewType("Handle", str)  # what the ledger calls a receipt: "H-" and 26 base32 characters

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from withhold.canonical import write_canonical
 from withhold.errors import Unproven
-from withhold.ledger.canonical import write_canonical
 from withhold.ledger.entry import Json
 from withhold.ledger.note import NoteSignature, Signer, parse_signatures, print_signatures, sign
 from withhold.ledger.receipt import ReceiptId

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from withhold.canonical import write_canonical
 from withhold.errors import Unproven
-from withhold.ledger.canonical import write_canonical
 from withhold.ledger.checkpoint import Checkpoint, parse_checkpoint
 from withhold.ledger.entry import BEGINNINGS, EntryType, Json, leaf_of, read_public
 from withhold.ledger.exhibit import Exhibit, Shown

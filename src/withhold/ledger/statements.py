@@ -7,8 +7,8 @@ in one spelling. Neither holds a line feed.
 
 from typing import Final
 
+from withhold.canonical import write_canonical
 from withhold.errors import Unproven
-from withhold.ledger.canonical import write_canonical
 from withhold.ledger.entry import MAX_PUBLIC_BYTES, Json, leaf_of, read_public
 from withhold.ledger.lines import print_base64
 from withhold.ledger.tiles import WIDTH, Bundle, parse_path

@@ -55,7 +55,7 @@ class Terms:
     def unauthorised(self) -> Mapping[str, int]:
         """How many fields of the resource may not, by reason."""
         entries = self.allowlist.entries
-        # As plain texts, which an entry is written of in a tenth of the time (`ledger.canonical`).
+        # As plain texts, which an entry is written of in a tenth of the time (`canonical`).
         return dict(Counter(str(e.reason) for e in entries if e.treatment is Treatment.WITHHOLD))
 
     @cached_property

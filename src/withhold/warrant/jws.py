@@ -14,9 +14,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from withhold.canonical import write_canonical
 from withhold.errors import WarrantError
 from withhold.kinds.instant import Instant, parse_rfc3339, print_instant
 from withhold.names import SignerRole
@@ -59,7 +59,7 @@ def parse_jws(
 
 def print_jws(payload: bytes, signatures: Sequence[Signature]) -> bytes:
     """Give the document. `parse_jws` reads back the same payload and signatures."""
-    return rfc8785.dumps(
+    return write_canonical(
         {
             "payload": _encode(payload),
             "signatures": [
@@ -89,7 +89,7 @@ def sign(
         "signed_at": print_instant(signed_at),
         "deployment": deployment,
     }
-    protected = _encode(rfc8785.dumps(header)).encode("ascii")
+    protected = _encode(write_canonical(header)).encode("ascii")
     value = key.sign(signing_input(protected, payload))
     return Signature(protected, key_id, role, signed_at, deployment, value)
 

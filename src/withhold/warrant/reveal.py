@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from withhold.canonical import write_canonical
 from withhold.digest import digest_of
 from withhold.errors import WarrantError
 from withhold.kinds.instant import Instant, print_instant
@@ -150,7 +150,7 @@ def verify_approval(
 
 
 def _print(approval: Approval) -> bytes:
-    return rfc8785.dumps(
+    return write_canonical(
         {
             "warrant": approval.warrant,
             "token": approval.token,

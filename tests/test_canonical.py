@@ -6,7 +6,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from withhold.ledger.canonical import write_canonical
+from withhold.canonical import write_canonical
 from withhold.ledger.entry import Json
 
 EDGES = [0, 2**53 - 1, -(2**53) + 1]

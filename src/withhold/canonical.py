@@ -1,5 +1,6 @@
-"""Canonical JSON (RFC 8785): one text for each value, as the ledger's entries are written. Pure.
+"""Canonical JSON (RFC 8785): one text for each value. Pure.
 
+It is what is signed, digested and entered in the ledger: warrants, bundles, allowlists, entries.
 A library that does nothing else writes all of it, in 29 us for an entry of a disclosure. What an
 entry nearly always is, a compiled encoder writes in the same bytes in 2 us: dicts, lists, text,
 booleans, null and integers that every reader has exactly, all of it in ASCII. There, the order by
