@@ -44,11 +44,12 @@ class Decoder:
 
         Raises: StoreFailed for a coding that was not offered, and for several at once.
         """
-        made = _CODINGS.get(coding.strip().lower())
-        if made is None:
+        name = coding.strip().lower()
+        if name not in _CODINGS:
             message = "the store's answer has a coding that was not offered"
             raise StoreFailed(message, cause="encoding")
-        self._coding = made()
+        begin = _CODINGS[name]
+        self._coding = None if begin is None else begin()
         self._max_bytes = max_bytes
         self._max_expansion = max_expansion
         self._sent_bytes = 0
@@ -59,7 +60,7 @@ class Decoder:
 
         Raises: Malformed, StoreTooLarge.
         """
-        if isinstance(self._coding, _Identity):  # as it came: cutting it would copy it
+        if self._coding is None:  # as it came: cutting it would copy it
             self._sent_bytes += len(data)
             self._decoded_bytes += len(data)
             self._check()
@@ -75,7 +76,8 @@ class Decoder:
 
     def finish(self) -> None:
         """Check that the answer was whole. Raises: Malformed."""
-        if not self._coding.is_complete():
+        # Without a coding, how the message is framed tells.
+        if self._coding is not None and not self._coding.is_complete():
             raise Malformed("the store's answer is cut off within its coding", cause="encoding")
 
     def _check(self) -> None:
@@ -84,16 +86,6 @@ class Decoder:
         if self._decoded_bytes > _FREE_BYTES + self._sent_bytes * self._max_expansion:
             message = "the store's answer expands to more than the limit"
             raise StoreTooLarge(message, cause="expansion")
-
-
-class _Identity:
-    """No coding."""
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        yield data
-
-    def is_complete(self) -> bool:
-        return True  # how the message is framed tells, not its coding
 
 
 class _Zlib:
@@ -202,9 +194,9 @@ def _call(
     return piece
 
 
-_CODINGS: Final[Mapping[str, Callable[[], Coding]]] = {
-    "": _Identity,
-    "identity": _Identity,
+_CODINGS: Final[Mapping[str, Callable[[], Coding] | None]] = {
+    "": None,
+    "identity": None,
     "gzip": lambda: _Zlib(16 + zlib.MAX_WBITS, repeats=True),
     "x-gzip": lambda: _Zlib(16 + zlib.MAX_WBITS, repeats=True),  # RFC 9110 §8.4.1.3
     "deflate": _Deflate,
