@@ -8,7 +8,7 @@ from its transaction on: the change takes effect by itself, and the ledger enter
 before anything else that it is given (law 4).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -173,14 +173,18 @@ class Ledger(Protocol):
     `settle`.
     """
 
-    async def append(
-        self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
-    ) -> int:
+    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
         """Make the entry durable and give its index. On return it is on disk, whatever comes next.
 
-        `patient`: nobody waits for it, so it may go along with others for a moment.
         The condition is checked in the same transaction, by the database's clock; where it fails
         nothing is appended. Raises: Denied `warrant-not-active`, `frozen`, `approval-used`.
+        """
+
+    def append_later(self, entry: Entry, done: Callable[[], None]) -> None:
+        """Append what nobody waits for: it may go along with others for a moment.
+
+        What fails is kept, and `settle` tries it again. `done` is called on the event loop, once
+        the entry is durable or has failed.
         """
 
     async def read(self, since: int, limit: int, *, sealed: bool = False) -> Sequence[Logged]:

@@ -94,11 +94,9 @@ class SqlLedger:
         """What was last seen of the log."""
         return self._seen
 
-    async def append(
-        self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
-    ) -> int:
+    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
         """Make the entry durable if the condition holds, and give its index."""
-        future = self._begin(entry, condition, patient=patient)
+        future = self._begin(entry, condition, patient=False)
         try:
             index = await future
         except DatabaseUnavailable as error:

@@ -163,11 +163,8 @@ class MemoryLedger:
         self._open = Open()
         self._later: set[asyncio.Task[None]] = set()
 
-    async def append(
-        self, entry: Entry, condition: Condition | None = None, *, patient: bool = False
-    ) -> int:
-        """Keep the entry if the condition holds; at once, however patient."""
-        del patient
+    async def append(self, entry: Entry, condition: Condition | None = None) -> int:
+        """Keep the entry if the condition holds."""
         written = write_entry(entry, self._salt())  # what can't be written down is not kept
         try:
             await self._database.enter("append")
@@ -193,7 +190,7 @@ class MemoryLedger:
     async def _append_later(self, entry: Entry, done: Callable[[], None]) -> None:
         try:
             with contextlib.suppress(OwnError):
-                await self.append(entry, patient=True)
+                await self.append(entry)
         finally:
             done()
 

@@ -6,10 +6,8 @@ what is lost in a crash another node enters as `unknown`.
 """
 
 import asyncio
-import contextlib
 from typing import Final
 
-from withhold.errors import OwnError
 from withhold.ledger.receipt import Closing
 from withhold.ports import Ledger
 
@@ -22,20 +20,23 @@ class Closings:
     def __init__(self, ledger: Ledger) -> None:
         """`ledger`: where they go."""
         self._ledger = ledger
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._drained: asyncio.Event | None = None  # made by whoever waits
 
     def add(self, closing: Closing) -> None:
         """Enter a closing, soon."""
-        if len(self._under_way) < MAX_UNDER_WAY:  # beyond it: `unknown`, once this node has ended
-            task = asyncio.get_running_loop().create_task(self._enter(closing))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        if self._under_way < MAX_UNDER_WAY:  # beyond it: `unknown`, once this node has ended
+            self._under_way += 1
+            self._ledger.append_later(closing.entry(), self._end)
 
     async def drain(self) -> None:
         """Wait until all that was added is entered, or has failed."""
         while self._under_way:
-            await asyncio.wait(set(self._under_way))
+            self._drained = self._drained or asyncio.Event()
+            await self._drained.wait()
 
-    async def _enter(self, closing: Closing) -> None:
-        with contextlib.suppress(OwnError):
-            await self._ledger.append(closing.entry(), patient=True)
+    def _end(self) -> None:
+        self._under_way -= 1
+        if not self._under_way and self._drained is not None:
+            self._drained.set()
+            self._drained = None
