@@ -11,6 +11,7 @@ from withhold.errors import Malformed
 from withhold.minimize.document import parse_document
 
 STANDARD_INPUT: Final = Path("-")
+BATCH_BYTES: Final = 256 * 2**10  # of lines, minimized at one go
 
 
 def read_answer(path: Path) -> bytes:
@@ -26,6 +27,21 @@ def read_lines(path: Path) -> Iterator[bytes]:
             bare = _bounded(line).rstrip(b"\r\n")
             if bare:
                 yield bare
+
+
+def read_batches(path: Path) -> Iterator[bytes]:
+    """Read a recorded stream, so many lines at a time. Raises: Malformed, OSError."""
+    batch: list[bytes] = []
+    size_bytes = 0
+    with _open(path) as file:
+        while line := file.readline(MAX_INPUT_BYTES + 1):
+            batch.append(_bounded(line))
+            size_bytes += len(line)
+            if size_bytes >= BATCH_BYTES:
+                yield b"".join(batch)
+                batch, size_bytes = [], 0
+    if batch:
+        yield b"".join(batch)
 
 
 @contextlib.contextmanager

@@ -11,14 +11,18 @@ are not looked at. Addresses are tokenized under a key that is thrown away.
 import argparse
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 from withhold import config
 from withhold.commands.documents import read_warrant
 from withhold.commands.options import add_config, add_resource, config_folder, params
-from withhold.commands.recorded import STANDARD_INPUT, as_document, read_answer, read_lines
+from withhold.commands.recorded import STANDARD_INPUT, as_document, read_answer, read_batches
+from withhold.errors import Malformed, Mismatch
 from withhold.kinds.token import KEY_SIZE_BYTES
-from withhold.minimize.minimizer import Minimizer
+from withhold.minimize.minimizer import Minimized, Minimizer
 from withhold.minimize.tally import Tally
 from withhold.terminal import Exit, note
 
@@ -76,10 +80,23 @@ def _answer(minimizer: Minimizer, path: Path) -> Tally:
 
 
 def _stream(minimizer: Minimizer, path: Path) -> Tally:
-    total = Tally()
-    for line in read_lines(path):
-        minimized = minimizer.run(line)
-        total.add(minimized.tally)
-        if minimized.body is not None:
-            sys.stdout.buffer.write(minimized.body + b"\n")
+    total, before = Tally(), 0
+    for lines in read_batches(path):
+        for minimized in _minimize(minimizer, lines, before):
+            total.add(minimized.tally)
+            sys.stdout.buffer.write(minimized.body or b"")
+        before += lines.count(b"\n")
     return total
+
+
+def _minimize(minimizer: Minimizer, lines: bytes, before: int) -> Iterator[Minimized]:
+    """Minimize lines: all at one go, or up to the one that is wrong, which is named."""
+    with suppress(Malformed, Mismatch):
+        yield minimizer.run_lines(lines)
+        return
+    for number, line in enumerate(BytesIO(lines), before + 1):
+        try:
+            minimized = minimizer.run_lines(line)
+        except (Malformed, Mismatch) as error:
+            raise type(error)(f"line {number}: {error.message}", error.hint) from None
+        yield minimized
