@@ -1,1 +1,1 @@
-"""Where the house meets the world: each file is one port on one technology."""
+"""Where the house meets the world: ports on a technology each, and what these stand on."""

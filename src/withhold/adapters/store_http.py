@@ -294,6 +294,6 @@ def _behind(error: BaseException) -> Iterator[type[BaseException]]:
 
 
 def _quieten() -> None:
-    """Keep httpcore from logging: at DEBUG it would write the store's headers."""
+    """Keep httpcore, where a transport stands on it, from writing the store's headers at DEBUG."""
     for name in ("connection", "http11", "http2", "proxy", "socks"):
         logging.getLogger(f"httpcore.{name}").disabled = True
