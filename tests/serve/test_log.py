@@ -1,11 +1,15 @@
 import asyncio
+import io
 import json
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from withhold.serve.log import JsonLines, configure
+from withhold.serve.log import MAX_WAITING, JsonLines, Lines, configure
 
 CANARY = "canary-7f3a"
 
@@ -82,5 +86,74 @@ def test_what_a_library_merely_tells_is_not_written(capsys: pytest.CaptureFixtur
     configure()
     logging.getLogger("httpx").info("told")
     logging.getLogger("withhold.x").info("told")
+    logging.getLogger().handlers[0].flush()
     lines = capsys.readouterr().err.splitlines()
     assert [json.loads(each)["logger"] for each in lines] == ["withhold.x"]
+
+
+class Told(io.StringIO):
+    """A stream that says when something was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+        self.written = threading.Event()
+
+    def write(self, text: str, /) -> int:
+        self.writes += 1
+        self.written.set()
+        return super().write(text)
+
+    def lines(self) -> list[str]:
+        return self.getvalue().splitlines()
+
+
+def told(handler: Lines, *messages: str, level: int = logging.INFO) -> None:
+    for message in messages:
+        handler.handle(logging.LogRecord("withhold.x", level, "", 0, message, None, None))
+
+
+def test_lines_are_written_together_and_soon() -> None:
+    stream = Told()
+    handler = Lines(stream)
+    for _ in range(2):
+        told(handler, "a", "b", "c")
+        assert stream.written.wait(5)
+        stream.written.clear()
+    assert stream.lines() == ["a", "b", "c"] * 2
+    assert stream.writes < 6
+
+
+def test_a_warning_waits_for_nothing_and_overtakes_nothing() -> None:
+    stream = Told()
+    handler = Lines(stream)
+    told(handler, "a")
+    told(handler, "b", level=logging.WARNING)
+    assert stream.lines() == ["a", "b"]
+
+
+def test_no_more_lines_wait_than_may() -> None:
+    stream = Told()
+    handler = Lines(stream)
+    told(handler, *map(str, range(MAX_WAITING)))
+    assert stream.lines() == [str(n) for n in range(MAX_WAITING)]
+
+
+def test_nobody_who_reads_is_no_fault() -> None:
+    stream = Told()
+    handler = Lines(stream)
+    told(handler, "a")
+    stream.close()
+    handler.flush()
+    told(handler, "b", level=logging.ERROR)
+
+
+def test_what_waits_at_the_end_is_written() -> None:
+    code = """
+import logging
+from withhold.serve.log import configure
+configure()
+logging.getLogger("withhold.x").info("last")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert json.loads(ended.stderr)["event"] == "last"

@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
 
         Raises: Stale (only where the connection was used before), httpx.TransportError.
         """
-        if not self.is_quiet():
+        if not self._is_quiet():
             if self._is_used:
                 raise Stale
             message = "the connection to the store ended, or said something, before it was asked"
@@ -147,15 +147,18 @@ class Connection(asyncio.Protocol):
         # Where reading was paused, bytes may lie decrypted and not yet delivered.
         return self._is_good and self._is_kept and not self._was_paused
 
-    def is_quiet(self) -> bool:
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection can be asked on, as far as the event loop knows."""
+        return self._is_good and not self._transport.is_closing()
+
+    def _is_quiet(self) -> bool:
         """Tell whether the connection is open and nothing has come, not even its end.
 
         Looks at the socket itself for what the event loop has not read yet. After a handshake a
         server of TLS 1.3 sends tickets (RFC 8446 §4.6.1): until the first answer they may be there.
         """
-        if not self._is_good or self._transport.is_closing():
-            return False
-        return (self._is_tls and not self._is_used) or not self._poll.poll(0)
+        return self.is_open and ((self._is_tls and not self._is_used) or not self._poll.poll(0))
 
     def expect(self, by: float) -> None:
         """Have the connection end at `by` unless something else is expected till then.

@@ -83,11 +83,11 @@ class Pool:
         self._under_way -= 1
 
     def take(self, origin: Origin) -> Connection | None:
-        """Give the connection that was used last, if one is quiet and young enough."""
+        """Give the connection that was used last, if one is open; it looks at its socket itself."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
-            if connection.is_quiet():
+            if connection.is_open:
                 return connection
             connection.abort()
         return None

@@ -17,9 +17,9 @@ from withhold.names import Kind
 
 PREFIX: Final = b"/stores/"
 
-# Segments of which `_decode` would change nothing and refuse none: printable ASCII without escapes,
-# not empty, and none that begins with a dot. Told for all at once: 1 µs a request against 5.
-_PLAIN: Final = re.compile(rb"/stores(?:/[!#$&-\-0-\[\]-~][!#$&-.0-\[\]-~]*)+")
+# A segment of which `_decode` would change nothing and which it would not refuse: printable ASCII
+# without escapes, not empty, that begins with no dot. 0.3 µs a segment against 1.5.
+_PLAIN: Final = re.compile(rb"[!#$&-\-0-\[\]-~][!#$&-.0-\[\]-~]*")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
 # C0, DEL and C1 controls; the three that a store might read as another path than we did.
 _REFUSED: Final = re.compile("[\x00-\x1f\x7f-\x9f%/\\\\]")
@@ -41,10 +41,10 @@ def parse_target(raw: bytes) -> StorePath:
     path = raw.partition(b"?")[0]
     if not path.startswith(PREFIX):
         raise BadRequest("the path does not begin with `/stores/`")
-    if _PLAIN.fullmatch(path):
-        store, *segments = path[len(PREFIX) :].decode("ascii").split("/")
-    else:
-        store, *segments = [_decode(segment) for segment in path[len(PREFIX) :].split(b"/")]
+    store, *segments = [
+        segment.decode("ascii") if _PLAIN.fullmatch(segment) else _decode(segment)
+        for segment in path[len(PREFIX) :].split(b"/")
+    ]
     return StorePath(store, tuple(segments))
 
 
