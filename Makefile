@@ -65,11 +65,15 @@ test-deep: $(INSTALLED) ## the same properties with many more examples, and the 
 	$(BIN)/python -m pytest -m 'not synapse and not published' --hypothesis-profile=deep
 
 .PHONY: test-published
-test-published: $(INSTALLED) ## published proofs, good ones and tampered (TESTDATA=…/merkle/testdata)
-	@test -d '$(TESTDATA)/inclusion' || { \
-		echo 'error: there are no published proofs in `$(TESTDATA)`' >&2; \
-		echo 'hint: clone transparency-dev/merkle, and: make test-published TESTDATA=merkle/testdata' >&2; exit 1; }
-	WITHHOLD_MERKLE_TESTDATA='$(abspath $(TESTDATA))' $(BIN)/python -m pytest -m published tests/ledger
+test-published: $(INSTALLED) ## others' published tests: of proofs (TESTDATA=…/merkle/testdata), of answers (LLHTTP=…/llhttp/test/response)
+	@test -d '$(TESTDATA)/inclusion' || test -f '$(LLHTTP)/sample.md' || { \
+		echo 'error: there are no published tests in `$(TESTDATA)` or `$(LLHTTP)`' >&2; \
+		echo 'hint: clone transparency-dev/merkle, and: make test-published TESTDATA=merkle/testdata' >&2; \
+		echo 'hint: clone nodejs/llhttp, and: make test-published LLHTTP=llhttp/test/response' >&2; exit 1; }
+	@test -z '$(TESTDATA)' || WITHHOLD_MERKLE_TESTDATA='$(abspath $(TESTDATA))' \
+		$(BIN)/python -m pytest -m published tests/ledger
+	@test -z '$(LLHTTP)' || WITHHOLD_LLHTTP_TESTDATA='$(abspath $(LLHTTP))' \
+		$(BIN)/python -m pytest -m published tests/adapters/test_framing_published.py
 
 .PHONY: test-synapse
 test-synapse: $(INSTALLED) ## the tests against a Synapse homeserver, which they install
