@@ -148,7 +148,7 @@ async def test_who_goes_when_the_answer_is_already_there_has_sent_nothing(
     try:
         ledger = on_database(database).ledger
         answer = asyncio.get_running_loop().create_future()
-        monkeypatch.setattr(database, "begin_together", lambda *_, **__: answer)
+        monkeypatch.setattr(database, "write_together", lambda *_, **__: answer)
         waits = asyncio.ensure_future(ledger.append(receipt("R-a")))
         await asyncio.sleep(0)
         answer.set_result(0)

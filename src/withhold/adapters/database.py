@@ -112,14 +112,10 @@ class Database:
         result: Result = await job.done
         return result
 
-    async def write_together(self, work: Together[Item, Result], item: Item) -> Result:
-        """Write `item` in a transaction that others may share. Durable on return."""
-        return await self.begin_together(work, item)
-
-    def begin_together(
+    def write_together(
         self, work: Together[Item, Result], item: Item, *, patient: bool = False
     ) -> "asyncio.Future[Result]":
-        """Do as `write_together`: durable once the future is done.
+        """Write `item` in a transaction that others may share. Durable once the future is done.
 
         If that is cancelled, or given an error, what has not begun by then is taken back; what has
         begun, ends. `patient`: it has PATIENCE_S to go along with what is in a hurry.

@@ -197,7 +197,7 @@ class SqlLedger:
         item = _Append(write_entry(entry, self._salt()), condition)
         self._open.expect(entry, self._seen.size)
         try:
-            future = self._database.begin_together(self._append, item, patient=patient)
+            future = self._database.write_together(self._append, item, patient=patient)
         except DatabaseUnavailable as error:
             self._open.doubt(entry)
             raise LedgerUnavailable(f"the entry is not durable: {error.message}") from None
