@@ -74,11 +74,6 @@ class Process:
         """Give the most that each of them ever held, summed."""
         return sum(_status(pid, "VmHWM") for pid in self._tree())
 
-    def forget_peak(self) -> None:
-        """Let the peak begin anew with what is held now."""
-        for pid in self._tree():
-            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
-
     def _tree(self) -> list[int]:
         found, next_ = [], [self.pid]
         while next_:
