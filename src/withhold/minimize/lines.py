@@ -10,9 +10,10 @@ that is wrong raises what it would raise alone.
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from withhold.minimize.document import is_utf8
+from withhold.minimize.fast import Plan
 from withhold.minimize.run import Bounds
 from withhold.minimize.tally import Tally
 
@@ -22,17 +23,7 @@ _FEW: Final = 4  # fewer are not worth another try together
 Found: TypeAlias = tuple[bytes, Tally]
 
 
-class Engine(Protocol):
-    """What runs documents: the fast plan."""
-
-    def run(self, bounds: Bounds, body: bytes) -> tuple[bytes | None, Tally]:
-        """Give what leaves of one document. Raises: Malformed, Mismatch."""
-
-    def run_together(self, bounds: Bounds, bodies: Sequence[bytes]) -> Found | None:
-        """Give the lines that leave of many; None where one of them is not clear, or wrong."""
-
-
-def run_lines(engine: Engine, bounds: Bounds, chunk: bytes) -> tuple[bytes | None, Tally]:
+def run_lines(plan: Plan, bounds: Bounds, chunk: bytes) -> tuple[bytes | None, Tally]:
     """Give the lines that leave of `chunk`, or None if none does, and the counts.
 
     `chunk`: whole lines, each with its LF (the last one may lack it); blank ones are none.
@@ -40,32 +31,33 @@ def run_lines(engine: Engine, bounds: Bounds, chunk: bytes) -> tuple[bytes | Non
     """
     lines = BytesIO(chunk).readlines()  # 46 ns a line of 570 bytes, `split` 199
     # LF is no part of any other character: if the whole is UTF-8, every line is, else one is not.
-    found = engine.run_together(bounds, lines) if is_utf8(chunk) else None
+    is_text = is_utf8(chunk)
+    found = plan.run_together(bounds, lines) if is_text else None
     if found is None:
         some = [line for line in lines if line.strip(BLANK)]
-        found = (_run_apart if is_utf8(chunk) else _run_alone)(engine, bounds, some)
+        found = (_run_apart if is_text else _run_alone)(plan, bounds, some)
     body, tally = found
     return body or None, tally
 
 
-def _run_apart(engine: Engine, bounds: Bounds, lines: Sequence[bytes]) -> Found:
+def _run_apart(plan: Plan, bounds: Bounds, lines: Sequence[bytes]) -> Found:
     """Run lines of which one is odd: in halves, and a few of them one by one."""
     if len(lines) <= _FEW:
-        return _run_alone(engine, bounds, lines)
+        return _run_alone(plan, bounds, lines)
     middle = len(lines) // 2
     out, tally = b"", Tally()
     for half in (lines[:middle], lines[middle:]):
-        body, counts = engine.run_together(bounds, half) or _run_apart(engine, bounds, half)
+        body, counts = plan.run_together(bounds, half) or _run_apart(plan, bounds, half)
         out += body
         tally.add(counts)
     return out, tally
 
 
-def _run_alone(engine: Engine, bounds: Bounds, lines: Sequence[bytes]) -> Found:
+def _run_alone(plan: Plan, bounds: Bounds, lines: Sequence[bytes]) -> Found:
     """Run lines one by one."""
     out, tally = bytearray(), Tally()
     for line in lines:
-        body, counts = engine.run(bounds, line)
+        body, counts = plan.run(bounds, line)
         out += b"" if body is None else body + b"\n"
         tally.add(counts)
     return bytes(out), tally

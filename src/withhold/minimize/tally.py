@@ -11,7 +11,6 @@ from msgspec import Struct, field
 # short line of NDJSON that is a tenth of the work.
 _empty: Final = partial(Counter.__new__, Counter)
 
-
 _Place = TypeVar("_Place")
 
 
