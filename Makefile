@@ -8,12 +8,12 @@ QUIET := --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 BENCH_INSTALLED := $(VENV)/.bench-installed
 
-# What decides what leaves: nothing in these folders may go untested.
-PURE := catalogue policy warrant allowlist minimize ledger report
+# What decides what leaves, and what of it is proven: nothing in these may go untested.
+PURE := catalogue policy warrant allowlist minimize kinds ledger report
 comma := ,
 empty :=
 space := $(empty) $(empty)
-PURE_FILES := $(subst $(space),$(comma),$(PURE:%=src/withhold/%/*))
+PURE_FILES := $(subst $(space),$(comma),$(PURE:%=src/withhold/%/*) src/withhold/canonical.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
