@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +15,7 @@ from withhold.serve import protocol
 
 ONE = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
 LENGTH = (b"Content-Length", b"5")
+MUCH_BYTES = 2**24  # more than the kernel takes of what nobody reads
 
 
 @dataclass
@@ -104,6 +105,10 @@ class App:
             await body(send, bytes(64 * 2**10), more=True)
         await body(send, b"")
 
+    async def much(self, _receive: Receive, send: Send) -> None:
+        await start(send, (b"Content-Length", b"%d" % MUCH_BYTES))
+        await body(send, bytes(MUCH_BYTES))
+
 
 async def start(send: Send, *headers: tuple[bytes, bytes]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -161,6 +166,35 @@ async def test_what_is_sent_ahead_without_end_waits_in_the_kernel() -> None:
 async def _send(conversation: Conversation, sent: bytes) -> None:
     conversation.writer.write(sent)
     await conversation.writer.drain()
+
+
+async def test_nothing_is_asked_while_an_answer_is_still_to_be_taken() -> None:
+    app = App()
+    async with served(app) as front:
+        reader, writer = await asyncio.open_connection(front.host, front.port, limit=1)
+        writer.write(ONE % b"much" + ONE % b"hello-1")
+        await app.begun.wait()
+        await until(lambda: front.server.server_state.total_requests == 1)
+        writer.write(ONE % b"hello-2")
+        for _ in range(9):
+            await asyncio.sleep(0)
+        assert app.asked == ["much"]
+        found = b""
+        while found.count(b"hello") < 2:
+            found = found[-400:] + await reader.read(2**16)
+        assert app.asked == ["much", "hello-1", "hello-2"]
+        writer.close()
+
+
+async def test_a_long_body_is_trailed_by_no_more_than_a_short_one() -> None:
+    head = b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with asking(head) as (_, front, conversation):
+        await conversation.head()
+        sent = b"200000\r\n" + bytes(2**21) + b"\r\n0\r\nA: " + b"a" * 2**20
+        with suppress(ConnectionError):
+            await _send(conversation, sent)
+        async with asyncio.timeout(5):
+            await until(lambda: not front.server.server_state.connections)
 
 
 async def test_a_refusal_does_not_overtake_an_answer() -> None:

@@ -103,8 +103,10 @@ class Protocol(asyncio.Protocol):
         self._wire.fill()
 
     def resume_writing(self) -> None:
-        """Let writers write."""
+        """Let writers write, and take what came ahead, if that had to wait for it."""
         self._wire.free()
+        if self._exchange is None and not (self._deaf or self._wire.transport.is_closing()):
+            self._go_on()
 
     def shutdown(self) -> None:
         """End the connection as soon as nobody is being answered on it."""
@@ -123,13 +125,15 @@ class Protocol(asyncio.Protocol):
         self._ahead = b""
         while data and not self._deaf:
             exchange = self._exchange
-            if exchange is None:
+            if exchange is None and not self._wire.is_full:
                 data = self._take_head(data)
-            elif not exchange.complete:
+            elif exchange is not None and not exchange.complete:
                 data = self._take_body(exchange, data)
-            elif not exchange.keep_alive:
+            elif exchange is not None and not exchange.keep_alive:
                 return  # it is the last one
             else:
+                # INVARIANT: nothing is asked while answers before it are still to be taken. What is
+                # released then would leave when the client likes, whatever was revoked meanwhile.
                 self._ahead = data
                 self._wire.read(on=False)
                 return
@@ -216,6 +220,9 @@ class Protocol(asyncio.Protocol):
         if self._wire.transport.is_closing():
             self._deaf = True
             return
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._wire.read(on=True)
         if self._ahead:
             self._take(self._ahead)
@@ -298,7 +305,8 @@ class Protocol(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of its body."""
-        self._framing_bytes -= 2 * len(body)
+        # No body is so long that what trails it may be endless.
+        self._framing_bytes = max(0, self._framing_bytes - 2 * len(body))
         if self._exchange is not None:
             self._exchange.feed(body)
 
