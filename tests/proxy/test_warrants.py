@@ -171,6 +171,25 @@ async def test_a_warrant_that_is_held_answers_others_no_sooner(opened: Opens) ->
     assert office.read == [ID] * 4
 
 
+async def test_what_is_let_go_of_while_it_is_read_again_is_answered_with(opened: Opens) -> None:
+    office = opened(approved())
+
+    class Swept(bytes):
+        """A document; whoever compares it is interrupted by the thread that sweeps."""
+
+        __slots__ = ()
+        __hash__ = bytes.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            office.warrants._held.clear()
+            return super().__eq__(other)
+
+    await office.load()
+    office.database.warrants[ID] = replace(office.database.warrants[ID], document=Swept(approved()))
+    assert await office.load(OTHER) == "warrant-unknown"  # which reads it again
+    assert list(office.warrants._held) == []
+
+
 @pytest.mark.parametrize(
     ("state", "is_held"),
     [(State.ACTIVE, True), (State.SUSPENDED, False), (State.REVOKED, False), (State.CLOSED, False)],

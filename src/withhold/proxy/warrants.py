@@ -166,7 +166,8 @@ class Warrants:
         held = self._held.get(warrant)
         if found is not None and held is not None and held.document == found.document:
             held.sequence = max(held.sequence, sequence)
-            self._held.move_to_end(warrant)
+            with suppress(KeyError):  # the thread that sweeps has let go of it since
+                self._held.move_to_end(warrant)
             return held
         signed = None if found is None else _parse(warrant, found.document)
         if found is None or signed is None:
