@@ -315,6 +315,19 @@ async def test_a_turn_that_nobody_wants_any_more_is_passed_on() -> None:
         assert store.heard == [2]
 
 
+async def test_who_has_just_given_up_is_passed_over() -> None:
+    async with asked(answers(ANSWER), most=1) as (client, store):
+        async with client.stream("GET", "/"):
+            waits = asyncio.create_task(client.get("/"))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            waits.cancel()  # and does not know it yet, when the turn would be its own
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        assert (await client.get("/", timeout=1)).content == b"{}"
+        assert store.heard == [2]
+
+
 async def test_a_wait_for_a_connection_ends_and_leaves_no_trace() -> None:
     go_on = asyncio.Event()
 

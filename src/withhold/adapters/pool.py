@@ -66,7 +66,7 @@ class Pool:
         except BaseException as error:
             if turn.done() and not turn.cancelled():
                 self.leave()  # it was given while the wait ended
-            else:
+            elif turn in self._queue:  # else who left has just passed it over
                 self._queue.remove(turn)
             if isinstance(error, TimeoutError):
                 message = "all connections to the store are taken"
