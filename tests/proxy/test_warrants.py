@@ -20,7 +20,7 @@ from withhold.policy.model import Policy
 from withhold.ports import Registered
 from withhold.proxy.grant import Asked, Grant
 from withhold.proxy.warrants import MAX_GRANTS, Warrants
-from withhold.warrant.model import Signer
+from withhold.warrant.model import SignedWarrant, Signer
 from withhold.warrant.signed import parse_signed
 from withhold.warrant.verify import verify_warrant
 
@@ -188,6 +188,33 @@ async def test_what_is_let_go_of_while_it_is_read_again_is_answered_with(opened:
     office.database.warrants[ID] = replace(office.database.warrants[ID], document=Swept(approved()))
     assert await office.load(OTHER) == "warrant-unknown"  # which reads it again
     assert list(office.warrants._held) == []
+
+
+async def test_what_is_not_held_is_parsed_once_for_whom_it_does_not_name(
+    opened: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsing takes a time that would tell them, over and over, that there is something."""
+    monkeypatch.setattr("withhold.proxy.warrants.MAX_ADDRESSED", 1)
+    parsed: list[bytes] = []
+
+    def counted(document: bytes) -> SignedWarrant:
+        parsed.append(document)
+        return parse_signed(document)
+
+    monkeypatch.setattr("withhold.proxy.warrants.parse_signed", counted)
+    office = opened(approved())
+    office.put(approved(), State.SUSPENDED)
+    for _ in range(3):
+        assert await office.load(OTHER) == "warrant-unknown"
+        office.standing.poll()
+    assert (len(parsed), list(office.warrants._held)) == (1, [])
+    office.put(SECOND.sign(approved()))
+    assert await office.load(OTHER) == "warrant-unknown"
+    assert await office.load() == ID
+    other = WarrantId("W-2")
+    office.put(approved(id="W-2"), warrant=other)
+    await office.warrants.load(other, CALLER, SHOP.policy)
+    assert list(office.warrants._addressed) == [other]
 
 
 @pytest.mark.parametrize(

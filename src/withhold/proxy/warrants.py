@@ -10,6 +10,7 @@ this caller's take the same way and get the same answer.
 """
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ from withhold.warrant.signed import parse_signed
 from withhold.warrant.verify import Denial, verify_warrant
 
 MAX_HELD: Final = 1_024  # warrants
+MAX_ADDRESSED: Final = 4_096  # warrants whose callers are remembered
 MAX_GRANTS: Final = 64  # of one warrant; each a few kilobytes
 
 
@@ -125,6 +127,9 @@ class Warrants:
         self._signers = signers
         self._deployment = deployment
         self._held: OrderedDict[WarrantId, Held] = OrderedDict()
+        # A document's SHA-256, and its callers. They stay when what is held goes: to read it again
+        # (0.3 ms) would tell each caller that there is something.
+        self._addressed: OrderedDict[WarrantId, tuple[bytes, frozenset[CallerName]]] = OrderedDict()
         standing.listen(self._sweep)
 
     async def load(self, warrant: WarrantId, caller: CallerName, policy: Policy) -> Held:
@@ -136,7 +141,7 @@ class Warrants:
         if held is None or caller not in held.warrant.callers or self._is_old(warrant, held):
             # INVARIANT: a warrant that is held and not this caller's is asked for all the same, or
             # a quick answer would tell that there is one.
-            held = await self._read(warrant)
+            held = await self._read(warrant, caller)
         # Before anything is verified: that takes its time, and would tell that there is something.
         if held is None or caller not in held.warrant.callers:
             raise Denied("warrant-unknown")
@@ -159,8 +164,11 @@ class Warrants:
     def _is_old(self, warrant: WarrantId, held: Held) -> bool:
         return self._standing.has_changed(warrant, held.sequence)
 
-    async def _read(self, warrant: WarrantId) -> Held | None:
-        """Read a warrant; what was made of the very same document stays."""
+    async def _read(self, warrant: WarrantId, caller: CallerName | None = None) -> Held | None:
+        """Read a warrant; what was made of the very same document stays.
+
+        None where it is known not to be `caller`'s.
+        """
         sequence = self._standing.sequence()  # before: a change while it is read is a change
         found = await self._registry.find(warrant)
         held = self._held.get(warrant)
@@ -169,10 +177,18 @@ class Warrants:
             with suppress(KeyError):  # the thread that sweeps has let go of it since
                 self._held.move_to_end(warrant)
             return held
+        if found is not None and caller is not None:
+            known, callers = self._addressed.get(warrant, (b"", frozenset()))
+            if caller not in callers and known == hashlib.sha256(found.document).digest():
+                return None
         signed = None if found is None else _parse(warrant, found.document)
         if found is None or signed is None:
             self._held.pop(warrant, None)
             return None
+        digest = hashlib.sha256(found.document).digest()
+        self._addressed[warrant] = (digest, signed.warrant.callers)
+        if len(self._addressed) > MAX_ADDRESSED:
+            self._addressed.popitem(last=False)
         held = Held(found.document, signed, Memo(), sequence)
         self._held[warrant] = held
         if len(self._held) > MAX_HELD:
