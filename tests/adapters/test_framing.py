@@ -149,6 +149,11 @@ def test_gives_the_head() -> None:
     assert framed(said) == [Head(404, fields, b"HTTP/1.0")]
 
 
+def test_a_head_shows_nothing_that_a_store_said() -> None:
+    (head,) = Framing(is_head=True).feed(OK + b"Set-Cookie: canary\r\n\r\n")[:1]
+    assert repr(head) == "Head(status=200, version=b'HTTP/1.1')"
+
+
 def test_without_a_length_the_answer_ends_with_the_connection() -> None:
     head, *others = framed(OK + b"\r\n", b"{", b"}", closed=True)
     assert isinstance(head, Head)

@@ -36,6 +36,14 @@ async def test_is_made_once_for_what_is_asked(tmp_path: Path) -> None:
         assert grants(it)[0] is grant
 
 
+async def test_what_no_field_is_called_is_not_kept(tmp_path: Path) -> None:
+    async with plane(tmp_path) as it:
+        for fields in ('"$.id"', '"$.id", "$.canary"', '"$.id", "$.other[*]"'):
+            assert (await it.account(Withhold_Fields=fields)).json() == {"id": ALICE}
+        assert (await it.account(Withhold_Fields='"$.canary"')).json() == {}
+        assert len(grants(it)) == 2
+
+
 async def test_all_grants_of_a_warrant_share_its_memo(tmp_path: Path) -> None:
     async with plane(tmp_path) as it:
         await it.account()

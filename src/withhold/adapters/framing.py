@@ -46,6 +46,10 @@ class Head(msgspec.Struct, frozen=True):
     headers: Headers
     version: bytes  # `HTTP/1.1` or `HTTP/1.0`
 
+    def __repr__(self) -> str:
+        """Show no field: a store says there what it likes (law 6)."""
+        return f"Head(status={self.status}, version={self.version!r})"
+
 
 class End(msgspec.Struct, frozen=True):
     """The answer is whole; `reusable`: the connection may carry another one."""
