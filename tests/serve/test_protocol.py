@@ -109,6 +109,11 @@ class App:
         await start(send, (b"Content-Length", b"%d" % MUCH_BYTES))
         await body(send, bytes(MUCH_BYTES))
 
+    async def torn(self, _receive: Receive, send: Send) -> None:
+        await start(send)
+        await body(send, bytes(MUCH_BYTES), more=True)
+        raise ValueError("canary-7f3a")
+
 
 async def start(send: Send, *headers: tuple[bytes, bytes]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -227,6 +232,17 @@ async def test_what_is_cut_off_does_not_look_whole(caplog: pytest.LogCaptureFixt
         assert (await conversation.head())[0] == 200
         assert await conversation.rest() == (b"hel", False)
     assert "answer-failed" in caplog.messages
+
+
+async def test_what_is_cut_off_waits_for_no_reader() -> None:
+    async with served(App()) as front:
+        reader, writer = await asyncio.open_connection(front.host, front.port, limit=1)
+        writer.write(ONE % b"torn")
+        await until(lambda: bool(front.server.server_state.connections))
+        async with asyncio.timeout(5):
+            await until(lambda: not front.server.server_state.connections)
+        writer.close()
+        assert reader is not None
 
 
 @pytest.mark.parametrize("name", [b"fail", b"silent", b"split"])

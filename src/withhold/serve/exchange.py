@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Scope
 from withhold.proxy.problem import PROBLEMS
 
 HIGH_WATER_BYTES: Final = 64 * 2**10  # of a request's body that nobody has read yet
+GOODBYE_S: Final = 0.2  # for what is left to be sent of an answer that is broken off
 
 _log: Final = logging.getLogger(__name__)
 
@@ -159,6 +160,9 @@ class Exchange:
                 self.spoke = True
                 self._write(refusal("internal-error"))
             self._wire.transport.close()
+            # INVARIANT: what waits for a client that does not read leaves soon or never. An answer
+            # is broken off when its warrant is revoked, too.
+            asyncio.get_running_loop().call_later(GOODBYE_S, self._wire.transport.abort)
 
     async def receive(self) -> Message:
         """Give the next part of the request, or that there is nobody any more, as ASGI has it."""
