@@ -120,11 +120,44 @@ async def test_an_answer_that_breaks_off_says_how_much_was_handed_over(tmp_path:
         assert closing.public == {"outcome": "incomplete", "size_bytes": 2 * PIECE_BYTES}
 
 
-def scope_of(it: Plane) -> dict[str, Any]:
+@pytest.mark.parametrize(
+    ("path", "content", "media_type"),
+    [
+        (f"accounts/{ALICE}", {"id": ALICE, "name": "n" * 2 * PIECE_BYTES}, "application/json"),
+        ("events", {"who": ALICE, "at": IN_PERIOD, "n": 1}, "application/x-ndjson"),
+    ],
+    ids=["whole", "stream"],
+)
+async def test_an_end_that_a_client_keeps_waiting_does_not_wait_for_it(
+    tmp_path: Path, path: str, content: object, media_type: str
+) -> None:
+    """The connection is full when all is written: what it holds is not to outlive the warrant."""
+    said = says(json.dumps(content).encode(), content_type=media_type)
+    async with plane(tmp_path, said) as it:
+        is_full = asyncio.Event()
+
+        async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's
+            if message["type"] == "http.response.body" and not message["body"]:
+                is_full.set()
+                await asyncio.Event().wait()
+
+        async def receive() -> Any:  # noqa: ANN401 - ASGI's
+            await asyncio.Event().wait()
+
+        answering = asyncio.create_task(it.app(scope_of(it, path), receive, send))
+        await is_full.wait()
+        await it.move(State.REVOKED)
+        async with asyncio.timeout(5):
+            with pytest.raises(StreamBroken):
+                await answering
+        assert (await it.entries())[-1].public["outcome"] == "incomplete"
+
+
+def scope_of(it: Plane, of: str = f"accounts/{ALICE}") -> dict[str, Any]:
     """A request for an account, as a server gives it."""
     headers = {**it.client.headers, "authorization": "Bearer disclosure-token"}
     sent = {**headers, "withhold-warrant": WARRANT}
-    path = f"/stores/shop/v1/accounts/{ALICE}"
+    path = f"/stores/shop/v1/{of}"
     return {
         "type": "http",
         "asgi": {"version": "3.0"},

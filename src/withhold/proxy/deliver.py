@@ -185,6 +185,7 @@ async def _hand_over(
             piece = content[at : at + PIECE_BYTES]
             await watch.wait(delivery.reply.more(piece))
             handed.size_bytes += len(piece)
+        await watch.wait(delivery.reply.taken())
     await delivery.reply.end()
 
 

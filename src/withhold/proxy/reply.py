@@ -80,6 +80,10 @@ class Reply:
         """Send a part of a stream."""
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
+    async def taken(self) -> None:
+        """Return once there is room for the end, which then waits for nobody."""
+        await self.more(b"")
+
     async def end(self) -> None:
         """End a stream: all of it was sent."""
         await self._send({"type": "http.response.body", "body": b""})

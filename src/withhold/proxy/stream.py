@@ -104,6 +104,7 @@ async def stream(
             if part.lines:
                 await watch.wait(reply.more(part.lines))
             part = await watch.wait(_next(batches, minimizer))
+        await watch.wait(reply.taken())
         ending = Ending.COMPLETE
     finally:
         # Whoever cancels us, as a server that stops does, waits for the closing entry.
