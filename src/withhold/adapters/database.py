@@ -38,6 +38,7 @@ Together = Callable[[Connection, Sequence[Item]], Sequence[Result | WithholdErro
 
 MAX_TOGETHER: Final = 256  # writes in one transaction
 MAX_WAITING: Final = 4_096
+MIN_REST_S: Final = 0.002
 MAX_REST_S: Final = 0.01  # between two transactions that were full of what is in a hurry
 PATIENCE_S: Final = 0.1
 BUSY_TIMEOUT_S: Final = 5.0  # for another's transaction to end; whatever waits longer, fails
@@ -191,7 +192,7 @@ class Database:
             began_s = time.thread_time()
             self._commit([job for job in jobs if not job.done.done()])
             worked_s = time.thread_time() - began_s
-            self._rests_until_s = time.monotonic() + min(worked_s, MAX_REST_S)
+            self._rests_until_s = time.monotonic() + min(max(worked_s, MIN_REST_S), MAX_REST_S)
 
     def _take(self) -> list[_Job]:
         """Wait for jobs; none means that the end has come and nothing waits any more."""
@@ -214,7 +215,9 @@ class Database:
         A transaction costs about as much for ten as for one, and while one is written others come.
         So the writer rests for as long as it worked on the last one, not counting what it waited
         for the disk: small ones cost no more than half of the time that there is, and who waits
-        for a slow disk does not wait twice.
+        for a slow disk does not wait twice. It rests 2 ms at least, which nobody notices who comes
+        alone: at 1,000 requests a second that is 0.58 ms of processor each and not 0.81, for a p50
+        of 2.9 ms and not 1.0; at full load 6 % more of them.
         """
         if not self._together:
             return None
