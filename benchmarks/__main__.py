@@ -117,9 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--into",
         type=Path,
-        default=RESULTS,
+        default=RESULTS / "latest",
         metavar="DIR",
-        help="where to write (default: results/)",
+        help="where to write (default: results/latest)",
     )
     return parser
 
