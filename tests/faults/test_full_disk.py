@@ -67,6 +67,13 @@ async def until_answered(service: Service, warrant: str) -> Heard:
     return answer
 
 
+async def until_opened(service: Service) -> None:
+    """Look until the log has a disclosure."""
+    log = Log(service.database)
+    while not log.opened:
+        await asyncio.to_thread(log.read_on)
+
+
 @pytest.mark.parametrize("first", ["revoke", "freeze"])
 async def test_a_full_disk_lets_nothing_out_and_takes_a_revocation(
     tmp_path: Path, first: str
@@ -190,6 +197,7 @@ async def test_a_disk_that_fills_up_midway_keeps_no_ending_from_being_told(tmp_p
             stream = asyncio.create_task(streaming.get(LONG, OTHER))
             await begun.wait()
             begun.clear()
+            await until_opened(service)  # the store has sent its line, and the disk has room yet
             answer = asyncio.create_task(waiting.get(LARGE, OTHER))
             await begun.wait()
             filling = asyncio.create_task(until_refused(service, OTHER))
