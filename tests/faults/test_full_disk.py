@@ -19,6 +19,7 @@ from tests.faults.service import Service, ask_small, codes
 from tests.faults.store import LARGE, LONG, SMALL, faults_store, store
 from tests.running import starter
 from withhold.demo.people import CANARY
+from withhold.ledger.entry import EntryType
 
 REVOKED, OTHER = "W-REVOKED", "W-OTHER"
 REFUSALS = {"ledger-unavailable", "database-unavailable"}
@@ -68,9 +69,9 @@ async def until_answered(service: Service, warrant: str) -> Heard:
 
 
 async def until_opened(service: Service) -> None:
-    """Look until the log has a disclosure."""
+    """Look until the log has the opening of a stream."""
     log = Log(service.database)
-    while not log.opened:
+    while all(entry["type"] != EntryType.OPENING for entry in log.opened.values()):
         await asyncio.to_thread(log.read_on)
 
 
