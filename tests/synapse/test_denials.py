@@ -193,7 +193,7 @@ def test_only_get_is_answered(
     target = f"/stores/synapse{path_of('user', world.alice)}"
     with relay.watching() as asked:
         answer = client.send(method, target, warrants["us-search-warrant"])
-    assert answer.status == 405
+    assert answer.status == (400 if method == "get" else 405)  # methods are told apart by case
     assert asked == []
 
 
@@ -219,7 +219,7 @@ def test_nothing_of_the_caller_reaches_the_store_but_whom_it_asks_about(
         sent = dict(line.lower().split(": ", 1) for line in lines)
         assert request.startswith(f"GET {path}?dir=f&from=t")
         assert sent.keys() == {
-            *("host", "accept", "accept-encoding", "connection", "user-agent", "authorization")
+            *("host", "accept", "accept-encoding", "user-agent", "authorization")
         }
         assert sent["connection"] == "close"
         assert sent["user-agent"] == "withhold"

@@ -132,7 +132,7 @@ def test_a_connection_cut_in_the_middle_of_an_answer_is_an_error(
 
     def cut(head: str) -> None:
         seen.append(head)
-        if len(seen) == 3:
+        if len(seen) >= 3:  # and once more: that a used connection ends is no fault
             relay.cut()
 
     with relay.watching(cut):
