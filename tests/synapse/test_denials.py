@@ -221,6 +221,5 @@ def test_nothing_of_the_caller_reaches_the_store_but_whom_it_asks_about(
         assert sent.keys() == {
             *("host", "accept", "accept-encoding", "user-agent", "authorization")
         }
-        assert sent["connection"] == "close"
         assert sent["user-agent"] == "withhold"
         assert sent["authorization"] == f"bearer {world.server.admin_token}".lower()
