@@ -177,15 +177,17 @@ class Warrants:
             with suppress(KeyError):  # the thread that sweeps has let go of it since
                 self._held.move_to_end(warrant)
             return held
-        if found is not None and caller is not None:
-            known, callers = self._addressed.get(warrant, (b"", frozenset()))
-            if caller not in callers and known == hashlib.sha256(found.document).digest():
-                return None
-        signed = None if found is None else _parse(warrant, found.document)
-        if found is None or signed is None:
+        if found is None:
             self._held.pop(warrant, None)
             return None
         digest = hashlib.sha256(found.document).digest()
+        known, callers = self._addressed.get(warrant, (b"", frozenset()))
+        if caller is not None and caller not in callers and known == digest:
+            return None
+        signed = _parse(warrant, found.document)
+        if signed is None:
+            self._held.pop(warrant, None)
+            return None
         self._addressed[warrant] = (digest, signed.warrant.callers)
         if len(self._addressed) > MAX_ADDRESSED:
             self._addressed.popitem(last=False)
